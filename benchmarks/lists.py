@@ -92,7 +92,16 @@ def pages() -> Iterator[tuple[str, str, str]]:
     yield "page", "new manifest", "/admin/orders/manifest/add/"
     yield "page", "home", "/admin/"
     yield "page", "stores", "/admin/integrations/ecommerce-sales-channels/"
-    for part in ("", "listings/", "plan/", "first-sync/", "differences/", "messages/", "warehouses/"):
+    for part in (
+        "",
+        "listings/",
+        "plan/",
+        "first-sync/",
+        "differences/",
+        "reconcile/?part=prices",
+        "messages/",
+        "warehouses/",
+    ):
         yield (
             "page",
             f"a store: {part or 'overview'}",

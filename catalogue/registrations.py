@@ -11,7 +11,8 @@ from catalogue.api import wms as wms_api
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
 from catalogue.push import listings, prices
-from catalogue.services import listing_state
+from catalogue.services import listing_state, reconcile
+from catalogue.services.listing import bulk as bulk_listing
 from catalogue.services.sku_inbox import imports as inbox_imports
 from catalogue.services.sku_inbox import recreated, rows
 from catalogue.sheets import kits
@@ -29,7 +30,7 @@ from channels.stores import first_sync
 from oms.kit import problems
 from oms.kit.api import site
 from oms.kit.authors import audit
-from oms.kit.background import queue
+from oms.kit.background import jobs, queue
 from oms.kit.search import index
 from oms.kit.sheets.formats import registry as sheets
 
@@ -65,10 +66,14 @@ def connect() -> None:
             "listing.withdrawn": _("Listing withdrawn"),
             "listing.deleted": _("Listing deleted"),
             "listing.state": _("Listing switched"),
+            "listing.edited": _("Listing edited"),
+            "category.mapped": _("Category mapped"),
+            "product.category": _("Category changed"),
         }
     )
     problems.declare(*import_problems.CODES)
     inbox_imports.register()
+    reconcile.register()
     rows.register(recreated.Recreated())
     outbox.register_handler(Topic.PRICE, prices.PriceHandler())
     outbox.register_subjects(Topic.PRICE, prices.price_subjects)
@@ -78,6 +83,7 @@ def connect() -> None:
     outbox.register_handler(Topic.LISTING_UPDATE, listings.UpdateHandler())
     outbox.register_handler(Topic.LISTING_DELETE, listings.DeleteHandler())
     outbox.register_handler(Topic.LISTING_ACTIVE, listing_state.ActiveHandler())
+    jobs.register(bulk_listing.JOB, bulk_listing.work)
     queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
     doctor_checks.register_checks()

@@ -15,6 +15,7 @@ from channels.ops.hooks import collecting as hook_collecting
 from channels.ops.hooks import sources as hook_sources
 from channels.pull import streams
 from channels.push import retention
+from channels.reconcile import repairs, runs, schedule
 from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map
 from channels.workers import enqueue, failed_tasks, heartbeat
 from oms.kit.api import site
@@ -28,6 +29,8 @@ def connect() -> None:
     jobs.register(pull_jobs.KIND, pull_jobs.step)
     jobs.register(push_jobs.KIND, push_jobs.step)
     jobs.register(first_sync.KIND, first_sync.step)
+    jobs.register(runs.KIND, runs.step)
+    jobs.register(repairs.JOB, repairs.step)
     jobs.on_start(enqueue.enqueue_job)
     queue.declare(
         "channels.tasks",
@@ -73,9 +76,13 @@ def connect() -> None:
             "hook.off": _("Outgoing webhook switched off"),
             "hook.deleted": _("Outgoing webhook deleted"),
             "hook.replayed": _("Deliveries sent again"),
+            "difference.kept": _("Difference kept"),
+            "difference.repaired": _("Difference repaired"),
+            "store.reconcile_rules": _("Rules for differences changed"),
         }
     )
     tasks.register_sweep(Lane.DEFAULT, remote_options.sweep, retention.prune)
+    tasks.register_sweep(Lane.DEFAULT, schedule.compare_all_stored, schedule.reconcile_all)
     health_text.register_open_work("failed", health_text.failed_messages, health_text.failed_words)
     health_text.register_open_work("rejected", health_text.rejected_records, health_text.rejected_words)
     alert_causes.declare()

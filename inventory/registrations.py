@@ -15,7 +15,7 @@ from inventory.api import stock as stock_api
 from inventory.api import wms as wms_api
 from inventory.imports import kinds as import_kinds
 from inventory.offers import compute
-from inventory.services import exposure, opening_stock, stock_differences
+from inventory.services import exposure, opening_stock, reconcile, stock_differences
 from inventory.sheets import FORMATS, STOCK
 from oms.kit import problems
 from oms.kit.api import site
@@ -62,6 +62,7 @@ def connect() -> None:
     tasks.register_sweep(Lane.DEFAULT, stock_differences.find_all_differences)
     health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
     tasks.register_sweep(Lane.DEFAULT, exposure.collect, exposure.prune)
+    reconcile.register()
     doctor_checks.register_checks()
     alert_causes.declare()
     hook_events.declare()

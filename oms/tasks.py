@@ -5,6 +5,7 @@ from __future__ import annotations
 from catalogue.pictures import sweep
 from channels.ops import retention as reading
 from channels.ops.alerts import checks as alerts
+from channels.reconcile import differences
 from oms.accounts.sessions import SessionStore
 from oms.kit.admin import export, pages
 from oms.kit.api import keys
@@ -18,7 +19,7 @@ SLICES = 20
 
 def daily() -> None:
     """Delete what is past its time, in slices; what is left over waits for tomorrow."""
-    for prune in (reading.prune, jobs.prune):
+    for prune in (reading.prune, jobs.prune, differences.prune):
         for _slice in range(SLICES):
             if prune() == 0:
                 break

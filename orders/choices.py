@@ -272,3 +272,71 @@ class VatScheme(models.TextChoices):
     STANDARD = "standard", _("VAT is charged")
     NOT_REGISTERED = "none", _("Not registered for VAT")
     MARGIN = "margin", _("Margin scheme: second-hand goods")
+
+
+class LabelState(models.TextChoices):
+    """How far the purchase of a label is. The carrier may have sold it in every state from “asked” on."""
+
+    WANTED = "wanted", _("Wanted")
+    ASKED = "asked", _("Being bought")
+    UNKNOWN = "unknown", _("Not known if bought")
+    BOUGHT = "bought", _("Bought")
+    REFUSED = "refused", _("Refused by the carrier")
+    CANCELLING = "cancelling", _("Cancellation requested")
+    CANCELLED = "cancelled", _("Label cancelled")
+
+    @classmethod
+    def live(cls) -> tuple[str, ...]:
+        """Return the states in which a shipment has a label, or may have one: no second one is bought then."""
+        return (cls.WANTED, cls.ASKED, cls.UNKNOWN, cls.BOUGHT, cls.CANCELLING)
+
+
+LABEL_COLOURS: dict[str, str] = {
+    LabelState.WANTED: "info",
+    LabelState.ASKED: "info",
+    LabelState.UNKNOWN: "warning",
+    LabelState.BOUGHT: "success",
+    LabelState.REFUSED: "danger",
+    LabelState.CANCELLING: "warning",
+    LabelState.CANCELLED: "default",
+}
+
+
+class LabelFileFormat(models.TextChoices):
+    """The format of a carrier's label."""
+
+    PDF = "pdf", _("PDF")
+    PNG = "png", _("PNG")
+    ZPL = "zpl", _("ZPL, for label printers")
+
+
+class ParcelStatus(models.TextChoices):
+    """Where a parcel is, as its carrier says."""
+
+    READY = "ready", _("Label made")
+    HANDED_OVER = "handed_over", _("With the carrier")
+    IN_TRANSIT = "in_transit", _("In transit")
+    AT_CUSTOMS = "at_customs", _("Held at customs")
+    OUT_FOR_DELIVERY = "out_for_delivery", _("Out for delivery")
+    AWAITING_COLLECTION = "awaiting_collection", _("Awaiting collection")
+    FAILED_ATTEMPT = "failed_attempt", _("Failed attempt")
+    DELIVERED = "delivered", _("Delivered")
+    RETURNED = "returned", _("Returned to sender")
+    LOST = "lost", _("Lost")
+
+
+PARCEL_COLOURS: dict[str, str] = {
+    ParcelStatus.READY: "info",
+    ParcelStatus.HANDED_OVER: "info",
+    ParcelStatus.IN_TRANSIT: "primary",
+    ParcelStatus.AT_CUSTOMS: "warning",
+    ParcelStatus.OUT_FOR_DELIVERY: "primary",
+    ParcelStatus.AWAITING_COLLECTION: "warning",
+    ParcelStatus.FAILED_ATTEMPT: "warning",
+    ParcelStatus.DELIVERED: "success",
+    ParcelStatus.RETURNED: "danger",
+    ParcelStatus.LOST: "danger",
+}
+
+#: States of a parcel after which nothing more is expected.
+PARCEL_ENDED = (ParcelStatus.DELIVERED, ParcelStatus.RETURNED, ParcelStatus.LOST)

@@ -32,6 +32,11 @@ WMS_REJECTED = "wms_rejected"
 WMS_SHORT_PICKED = "wms_short_picked"
 WMS_RECALL_REFUSED = "wms_recall_refused"
 WMS_SHIPPED_CANCELLED = "wms_shipped_cancelled"
+LABEL_REFUSED = "label_refused"
+LABEL_UNKNOWN = "label_unknown"
+LABEL_NOT_CANCELLED = "label_not_cancelled"
+PARCEL_RETURNED = "parcel_returned"
+PARCEL_LOST = "parcel_lost"
 
 #: Problems of a line that has no variant: they end when it gets one.
 LINE_CODES = (UNKNOWN_SKU, WHICH_SKU)
@@ -223,6 +228,40 @@ CODES = (
         means=_("The order is cancelled and the warehouse has shipped it nevertheless."),
         remedy=_("Ask the carrier to return the parcel, and enter a return when it arrives."),
     ),
+    ProblemCode(
+        LABEL_REFUSED,
+        _("Label refused by the carrier"),
+        means=_(
+            "The carrier did not sell the label. Its words, and the field that it names, are in the problem."
+        ),
+        remedy=_(
+            "Correct what it names, then buy the label again on the order page, or choose another service."
+        ),
+    ),
+    ProblemCode(
+        LABEL_UNKNOWN,
+        _("Not known if the label was bought"),
+        means=_("The carrier's answer was lost, and the carrier cannot be asked for the label."),
+        remedy=_("Look at the carrier. Without a label there, press “Not bought” on the order page."),
+    ),
+    ProblemCode(
+        LABEL_NOT_CANCELLED,
+        _("Label not cancelled"),
+        means=_("The carrier refused to cancel the label of a cancelled shipment. It is charged."),
+        remedy=_("Ask the carrier for a refund. Then dismiss the problem."),
+    ),
+    ProblemCode(
+        PARCEL_RETURNED,
+        _("Parcel returned to sender"),
+        means=_("The carrier brings the parcel back, or has brought it back."),
+        remedy=_("Enter a return for the order when the parcel arrives. Then dismiss the problem."),
+    ),
+    ProblemCode(
+        PARCEL_LOST,
+        _("Parcel lost"),
+        means=_("The carrier or a person says that the parcel is lost."),
+        remedy=_("Ask the carrier for compensation, and refund the buyer or send the order again."),
+    ),
 )
 
 #: Problems that a person may dismiss, with a reason. The others end when their cause is resolved.
@@ -240,6 +279,10 @@ DISMISSIBLE = frozenset(
         SHIPPED_SHORT,
         DELETED_ON_CHANNEL,
         REFUSED_BY_CHANNEL,
+        LABEL_REFUSED,
+        LABEL_NOT_CANCELLED,
+        PARCEL_RETURNED,
+        PARCEL_LOST,
     }
     | {WMS_REJECTED, WMS_SHORT_PICKED, WMS_RECALL_REFUSED, WMS_SHIPPED_CANCELLED}
     | {REFUNDED_ON_CHANNEL, PARTLY_REFUNDED, REOPENED_ON_CHANNEL}

@@ -11,7 +11,7 @@ from channels.contract.spec import Lane, Stream
 from channels.pull import streams
 from channels.push import outbox
 from channels.push.topics import Topic
-from channels.stores import first_sync, status_map
+from channels.stores import first_sync, status_map, webhooks
 from inventory import callbacks as inventory_hooks
 from oms.kit.api import site
 from oms.kit.authors import audit
@@ -21,20 +21,24 @@ from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
 from orders.api import hook_events
 from orders.api import orders as orders_api
+from orders.api import parcels as parcels_api
 from orders.api import wms as wms_api
 from orders.documents import printing
 from orders.domain import carriers
-from orders.inbound import orders, remap_statuses, vanished, wms_recall, wms_shipping
-from orders.ops import alert_causes, doctor_checks, search_kinds, search_refresh
+from orders.inbound import orders, parcels, remap_statuses, vanished, wms_recall, wms_shipping
+from orders.ops import alert_causes, doctor_checks, reconcile, search_kinds, search_refresh
 from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import completion, moves, problems
+from orders.services.labels import bulk, handlers
 from orders.services.stock import backorders, sku_merging, stock_tracking, unpaid_stock
 from orders.sheets import merges
+from orders.sheets import parcels as parcel_sheets
 from orders.sheets.formats import FORMATS
 from orders.sheets.imports import orders as order_import
 from orders.sheets.imports import tracking as tracking_import
 from orders.sheets.orders import ORDERS
+from orders.sheets.parcels import PARCELS
 from orders.sheets.tracking import TRACKING
 from orders.unit_of_work import search_text
 
@@ -44,6 +48,7 @@ def connect() -> None:
     problem_codes.declare()
     site.add(orders_api.ORDERS)
     hook_events.declare()
+    site.add(parcels_api.PARCELS)
     site.add(wms_api.SHIPMENTS, to=site.wms)
     for stream in (
         Stream.ORDERS_NEW,
@@ -59,6 +64,9 @@ def connect() -> None:
     for event in FulfilmentEvent:
         outbox.register_handler(str(event), handler)
     outbox.register_handler(Topic.WMS_SHIPMENT, wms_handler.WmsHandler())
+    outbox.register_handler(Topic.CARRIER_LABEL, handlers.LabelHandler())
+    outbox.register_handler(Topic.CARRIER_TRACKING, handlers.TrackingHandler())
+    webhooks.register_parcel_sink(parcels.have_news)
     inventory_hooks.on_more(callbacks.enqueue_refill_for)
     inventory_hooks.on_short(callbacks.reclaim_stock)
     inventory_hooks.on_wms_ended(wms_recall.end_all)
@@ -76,6 +84,9 @@ def connect() -> None:
             "buyer.erased": _("Personal data erased"),
             "store.documents": _("Document settings changed"),
             "store.carrier_map": _("Carrier map changed"),
+            "carrier.connected": _("Carrier account connected"),
+            "carrier.changed": _("Carrier account changed"),
+            "carrier.rules": _("Carrier rules changed"),
             "sku.tracking": _("Stock tracking switched"),
             "return.requested": _("Return requested"),
             "return.approved": _("Return approved"),
@@ -106,9 +117,12 @@ def connect() -> None:
     jobs.register(remap_statuses.KIND, remap_statuses.step)
     jobs.register(moves.JOB, moves.move_batch)
     jobs.register(printing.JOB, printing.step)
+    reconcile.register()
     doctor_checks.register_checks()
     sheets.register_kind(merges.MERGES)
     merges.register()
+    sheets.register_kind(PARCELS)
+    parcel_sheets.register()
     order_import.register()
     tracking_import.register()
     sheets.register_kind(ORDERS)
@@ -119,4 +133,5 @@ def connect() -> None:
     catalogue_hooks.on_recoded(search_refresh.variant_recoded)
     jobs.register(search_refresh.JOB, search_refresh.work)
     alert_causes.declare()
-    tasks.register_sweep(Lane.DEFAULT, rollups.sweep)
+    tasks.register_sweep(Lane.DEFAULT, rollups.sweep, parcels.ask_due, parcels.apply_waiting)
+    jobs.register(bulk.JOB, bulk.step)

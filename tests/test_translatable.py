@@ -72,7 +72,7 @@ LOGS = {"debug", "info", "warning", "error", "exception", "critical", "log"}
 
 #: Words that are the same in every language, and the notice whose English text Etsy's terms prescribe.
 NAMES = re.compile(
-    r"The term 'Etsy' is a trademark.*|Manifold OMS|BigCommerce|OpenCart|OnBuy|Etsy|Offline|GitHub|django-q2|https?://\S+|\bxlsx\b|\bv\d|\bms\b|\bkg\b|\bid\b"
+    r"The term 'Etsy' is a trademark.*|Manifold OMS|BigCommerce|OpenCart|OnBuy|Etsy|Offline|Sendcloud|Royal Mail Click & Drop|GitHub|django-q2|https?://\S+|\bxlsx\b|\bv\d|\bms\b|\bkg\b|\bid\b"
 )
 SENTENCE = re.compile(r"^[A-Z“…][^\n]*\s[^\n]*\s[^\n]*[.!?…:]$")
 

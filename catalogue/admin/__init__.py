@@ -1,10 +1,11 @@
 """Lists and pages of the catalogue: `products`, `variants`, `listings`, `brands`, `categories`, `sku_inbox`.
 
-`store/` adds to a store's page. Start with `products` (the list) and `editor/page` (the page). What other apps show of a product comes as panels
+`listing/` has the pages of new listings. `store/` adds to a store's page. Start with `products` (the list) and `editor/page` (the page). What other apps show of a product comes as panels
 (`oms.kit.admin.panels`) and by `catalogue.callbacks`. Django imports this package, which imports every admin class.
 """
 
 from catalogue.admin import brand_search, brands, categories, listings, products, sku_inbox, variants
+from catalogue.admin.listing import many, product_card, product_categories, suggest
 from catalogue.admin.store import listings as store_listings
 from catalogue.admin.store import messages as store_messages
 
@@ -13,9 +14,13 @@ __all__ = [
     "brands",
     "categories",
     "listings",
+    "many",
+    "product_card",
+    "product_categories",
     "products",
     "sku_inbox",
     "store_listings",
     "store_messages",
+    "suggest",
     "variants",
 ]

@@ -16,6 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.admin import filters
+from catalogue.admin.listing.detail import ListingPage
 from catalogue.admin.resources import ListingResource
 from catalogue.admin.store.columns import state_chips
 from catalogue.models import Listing, ListingVariant, ProductImage
@@ -55,19 +56,16 @@ class ListingAdmin(ListAdmin):
     """Listings of all stores; details are changed on the product's page."""
 
     is_read_only = True
-    fields = (
-        "product",
-        "connection",
-        "external_id",
-        "state",
-        "remote_title",
-        "url",
-        "stock_blocked",
-        "import_notes",
-        "read_at",
-    )
+    object_page = ListingPage
     tabs = (
         Tab("all", _("Listings"), lambda rows: rows.exclude(state=Listing.State.REMOVED)),
+        Tab("drafts", _("Drafts"), lambda rows: rows.filter(state=Listing.State.DRAFT)),
+        Tab(
+            "refused",
+            _("Refused"),
+            lambda rows: rows.exclude(refusal="").exclude(state=Listing.State.REMOVED),
+            hint=_("The channel refused the listing or its last change."),
+        ),
         Tab(
             "blocked",
             _("Stock not sent"),
@@ -99,6 +97,13 @@ class ListingAdmin(ListAdmin):
     search_help_text = _("Search title, SKU, barcode, brand or channel ID")
     resource_classes = (ListingResource,)
     bulk_actions = (
+        BulkAction(
+            "publish",
+            _("Publish"),
+            run=run_of("publish"),
+            permission=CHANGE,
+            tabs=("drafts", "refused"),
+        ),
         BulkAction(
             "switch_on",
             _("Activate"),
@@ -166,10 +171,13 @@ class ListingAdmin(ListAdmin):
             listed[one.listing_id].append(one)
         chips, differs = state_chips(), badge(gettext("differs"), "warning")
         view, base = gettext("View in store ↗"), reverse("admin:catalogue_product_changelist")
+        own = reverse("admin:catalogue_listing_changelist")
         for row in rows:
             row.listed, row.chip = listed[row.pk], chips[row.state]
             row.differs_chip = differs if any(one.differs for one in row.listed) else ""
+            is_of_product = row.state != Listing.State.DRAFT and not row.refusal
             row.product_url, row.view_label = f"{base}{row.product_id}/#stores", view
+            row.page_url = row.product_url if is_of_product else f"{own}{row.pk}/"
         return rows
 
     # --- columns ---
@@ -180,7 +188,7 @@ class ListingAdmin(ListAdmin):
         return format_html(
             '<div class="d-items">{}<div><a class="strong" href="{}">{}</a></div></div>',
             thumb(row.picture or row.remote_image, title),
-            row.product_url,
+            row.page_url,
             title,
         )
 
@@ -223,9 +231,9 @@ class ListingAdmin(ListAdmin):
     def imported(self, row: Any) -> SafeString:
         return ago(row.read_at)
 
-    @cell(description=_("stock not sent because"))
+    @cell(description=_("not sent because"))
     def why_not(self, row: Any) -> str:
-        return str(row.stock_blocked)
+        return str(row.refusal or row.stock_blocked)
 
     @cell(description=_("brand"))
     def brand(self, row: Any) -> str:

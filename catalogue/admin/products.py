@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
@@ -21,9 +21,11 @@ from catalogue.admin.editor.actions import CHANGE, ProductAct
 from catalogue.admin.editor.forms import NewProduct
 from catalogue.admin.editor.page import ProductPage
 from catalogue.admin.figures import figure_of
+from catalogue.admin.listing.form_page import ListOnStore
+from catalogue.admin.listing.product_card import ProductAttributes
 from catalogue.admin.product_rows import SkusAndStores, skus_and_stores
 from catalogue.admin.resources import ProductResource
-from catalogue.admin.store.columns import store_chip
+from catalogue.admin.store.columns import LISTING, store_chip
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, Product, ProductImage, Variant
 from catalogue.search_text import found_variants
@@ -74,6 +76,27 @@ def restore(pks: Sequence[int], by: Author, reason: str) -> list[Outcome]:
     return set_archived(pks, by, reason, is_archived=False)
 
 
+def choose_store(model_admin: Any, request: HttpRequest, pks: Sequence[int]) -> HttpResponse:
+    """Answer List on a store with the choice of the store."""
+    return redirect_with("list_many", pks)
+
+
+def choose_category(model_admin: Any, request: HttpRequest, pks: Sequence[int]) -> HttpResponse:
+    """Answer Set category with its form."""
+    return redirect_with("set_category", pks)
+
+
+def redirect_with(name: str, pks: Sequence[int]) -> HttpResponse:
+    """Redirect to an own page with these rows."""
+    ids = ",".join(map(str, pks))
+    return HttpResponseRedirect(f"{reverse(f'admin:{name}')}?ids={ids}")
+
+
+def nothing(pks: Sequence[int], by: Author, reason: str) -> list[Outcome]:
+    """Do nothing: the action answers with a page of its own."""
+    return []
+
+
 @admin.register(Product)
 class ProductAdmin(ListAdmin):
     """Products with their SKUs, prices, stock and stores."""
@@ -117,6 +140,22 @@ class ProductAdmin(ListAdmin):
     search_help_text = _("Search title, SKU, barcode or brand")
     resource_classes = (ProductResource,)
     bulk_actions = (
+        BulkAction(
+            "list_on_store",
+            _("List on a store"),
+            run=nothing,
+            permission=LISTING,
+            tabs=("all", "unlisted"),
+            respond=choose_store,
+        ),
+        BulkAction(
+            "set_category",
+            _("Set category"),
+            run=nothing,
+            permission=CHANGE,
+            tabs=("all", "unlisted"),
+            respond=choose_category,
+        ),
         BulkAction(
             "archive",
             _("Archive"),
@@ -303,7 +342,14 @@ class ProductAdmin(ListAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         act = self.admin_site.admin_view(ProductAct.as_view(admin_site=self.admin_site))
-        return [path("<key:pk>/do/<slug:what>/", act, name="product_act"), *super().get_urls()]
+        form = self.admin_site.admin_view(ListOnStore.as_view(admin_site=self.admin_site))
+        attributes = self.admin_site.admin_view(ProductAttributes.as_view(admin_site=self.admin_site))
+        return [
+            path("<key:pk>/do/<slug:what>/", act, name="product_act"),
+            path("<key:pk>/list/<key:store>/", form, name="product_list_on"),
+            path("<key:pk>/attributes/", attributes, name="product_attributes"),
+            *super().get_urls(),
+        ]
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> Any:
         return NewProduct.as_view(admin_site=self.admin_site)(request)

@@ -33,6 +33,11 @@ def store_categories(connection: Connection, records: Sequence[CategoryRecord], 
 
 def store_attributes(connection: Connection, records: Sequence[AttributeRecord], run: SyncRun) -> Counts:
     """Store a page of the attributes that products of the store can have, with their allowed values."""
+    return save_attributes(connection, records)
+
+
+def save_attributes(connection: Connection, records: Sequence[AttributeRecord]) -> Counts:
+    """Store these attributes of a store, also outside an import. Two statements; unchanged ones are not written."""
     wanted = {
         record.external_id: {
             "name": record.name[:255],
@@ -96,7 +101,7 @@ def request_attributes(connection: Connection, category_external_ids: Sequence[s
     Categories whose attributes were imported before are left out.
     """
     stream = SyncStream.objects.filter(connection=connection, name=Stream.ATTRIBUTES).first()
-    if stream is None or not connection.spec.attributes_by_category:
+    if stream is None or not connection.spec.listing_rules.by_category:
         return
     known = Attribute.objects.filter(connection=connection)
     new = [

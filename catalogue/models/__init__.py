@@ -1,5 +1,6 @@
 """The tables of the catalogue: products, listings, brands, categories."""
 
+from catalogue.models.category import CategoryMapping, ListingDefaults, ProductCategory
 from catalogue.models.keys import sku_key
 from catalogue.models.listing import Listing, ListingVariant, SkuAlias
 from catalogue.models.merge import SkuMerge
@@ -12,10 +13,13 @@ __all__ = [
     "Attribute",
     "Brand",
     "Category",
+    "CategoryMapping",
     "Listing",
+    "ListingDefaults",
     "ListingVariant",
     "PictureCopy",
     "Product",
+    "ProductCategory",
     "ProductImage",
     "SkuAlias",
     "SkuDecision",

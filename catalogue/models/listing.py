@@ -58,6 +58,22 @@ class Listing(models.Model):
         help_text=_("Empty when stock is sent."),
     )
     category_external_ids = models.JSONField(_("categories in store"), default=list, blank=True)
+    own_title = models.CharField(
+        _("title of this listing"),
+        max_length=300,
+        blank=True,
+        help_text=_("Empty: the title of the product."),
+    )
+    own_attributes = models.JSONField(
+        _("attributes of this listing"),
+        default=dict,
+        blank=True,
+        help_text=_("Sent in place of the product's attributes of the same name."),
+    )
+    refusal = models.CharField(
+        _("refused because"), max_length=500, blank=True, help_text=_("In the words of the channel.")
+    )
+    refusal_field = models.CharField(_("refused field"), max_length=120, blank=True)
     changed_fields = models.JSONField(
         _("fields to send"), default=list, blank=True, help_text=_("Edited in Manifold and not sent yet.")
     )

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from catalogue.models.category import ProductCategory
 from catalogue.models.keys import sku_key
 from catalogue.models.querysets import ProductQuerySet, VariantQuerySet
 from catalogue.models.reference import Brand
@@ -27,6 +28,9 @@ class Product(models.Model):
     warranty = models.TextField(_("warranty"), blank=True)
     brand = models.ForeignKey(
         Brand, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("brand")
+    )
+    category = models.ForeignKey(
+        ProductCategory, null=True, blank=True, on_delete=models.SET_NULL, verbose_name=_("category")
     )
     attributes = models.JSONField(_("attributes"), default=dict, blank=True)
     option_names = models.JSONField(

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from catalogue import callbacks
 from catalogue.models import Attribute, Listing, ListingVariant
 from catalogue.pictures.originals import public_address
-from catalogue.pricing import price_for
+from catalogue.pricing import Price, price_for
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
-from channels.models import Connection
 
 
-def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingDraft, list[ListingVariant]]:
+def draft_of(
+    listing: Listing, *, changed: Sequence[str] = (), known_prices: Mapping[int, Price] | None = None
+) -> tuple[ListingDraft, list[ListingVariant]]:
     """Return the draft of a listing, and the rows of its SKUs (`VariantDraft.ref` is their id).
 
-    `changed` are the fields that were edited. Attributes that the store does not have are left out, if its attributes
-    were imported. Raise `CatalogueError` when a SKU has no price for the store.
+    `changed` are the fields that were edited. The listing's own title and attributes have priority over the product's;
+    attributes of the product that the store does not have are left out, if the store's were imported. `known_prices` has the
+    prices by the id of the SKU's row; otherwise they are computed. Raise `CatalogueError` when a SKU has no price for the store.
     """
     connection, product = listing.connection, listing.product
     rows = list(
@@ -30,11 +32,11 @@ def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingD
     }
     image_urls = tuple(public_address(image.url) for image in pictures if not image.variant_id)
     kind = _kind(listing)
-    prices = {row.pk: price_for(row) for row in rows}
+    prices = {row.pk: price_for(row) for row in rows} if known_prices is None else known_prices
     draft = ListingDraft(
         ref=f"{connection.birthmark}-listing-{listing.pk}",
         kind=kind,
-        title=_title(listing, rows) if kind == ProductKind.SINGLE else product.title,
+        title=listing.own_title or (_title(listing, rows) if kind == ProductKind.SINGLE else product.title),
         description=product.description,
         currency=connection.currency,
         variants=tuple(
@@ -53,7 +55,7 @@ def draft_of(listing: Listing, *, changed: Sequence[str] = ()) -> tuple[ListingD
         ),
         brand=product.brand.name if product.brand else "",
         category_external_ids=tuple(listing.category_external_ids),
-        attributes=_attributes(connection, product.attributes),
+        attributes=_attributes(listing),
         warranty=product.warranty,
         image_urls=image_urls,
         external_id=listing.external_id,
@@ -79,11 +81,26 @@ def _title(listing: Listing, rows: Sequence[ListingVariant]) -> str:
     return f"{product.title} – {options}" if options else product.title
 
 
-def _attributes(connection: Connection, attributes: dict[str, str]) -> dict[str, str]:
-    if not attributes:
-        return {}
-    known = {
-        name.casefold()
-        for name in Attribute.objects.filter(connection=connection).values_list("name", flat=True)
-    }
-    return {name: value for name, value in attributes.items() if not known or name.casefold() in known}
+def _attributes(listing: Listing) -> dict[str, str]:
+    own = {name: value for name, value in listing.own_attributes.items() if value}
+    taken = {name.casefold() for name in own}
+    more = {name: value for name, value in listing.product.attributes.items() if name.casefold() not in taken}
+    if not more:
+        return own
+    known = _known_names(listing)
+    return own | {name: value for name, value in more.items() if not known or name.casefold() in known}
+
+
+def _known_names(listing: Listing) -> set[str]:
+    """Return the names of attributes that the listing may have, casefolded; empty when they are not known.
+
+    Where attributes depend on the category, they are those of the listing's category, once these were imported.
+    """
+    rules = listing.connection.spec.listing_rules
+    rows = Attribute.objects.filter(connection=listing.connection)
+    if rules.by_category and listing.category_external_ids:
+        of_category = rows.filter(external_id__startswith=f"{listing.category_external_ids[0]}:")
+        names = {name.casefold() for name in of_category.values_list("name", flat=True)}
+        if names:
+            return names | {field.name for field in rules.fields}
+    return {name.casefold() for name in rows.values_list("name", flat=True)}

@@ -15,6 +15,7 @@ from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ListingVariant
 from catalogue.models.keys import text_hash
 from catalogue.push.listing_drafts import draft_of
+from catalogue.push.refusals import store_refusal
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import ChannelError, Rejected
 from channels.contract.records.updates import ListingDraft, ListingJob, ListingResult, Outcome
@@ -98,7 +99,9 @@ class _InBatches(_ListingHandler):
                 try:
                     work.append(self.work(message, listing))
                 except CatalogueError as error:
-                    outcomes[ref] = Outcome(ref, Rejected(str(error)))
+                    refused = Rejected(str(error), field="price")
+                    store_refusal(listing, refused)
+                    outcomes[ref] = Outcome(ref, refused)
         answers = self.ask(adapter, [each.job for each in work]) if work else ()
         for each, answer in zip(work, answers, strict=True):
             ref = str(each.message.pk)
@@ -149,7 +152,7 @@ class CreateHandler(_InBatches):
     def store_answer(self, ref: str, work: _Work, answer: ListingResult | ChannelError) -> Outcome:
         listing = work.listing
         if isinstance(answer, Rejected):
-            _reset_to_draft(listing, str(answer))
+            store_refusal(listing, answer)
         if isinstance(answer, ChannelError):
             return Outcome(ref, answer)
         if answer.is_pending:
@@ -167,13 +170,11 @@ class CreateHandler(_InBatches):
         return Outcome(ref, external_id=answer.external_id, note=note)
 
     def words(self, listing: Listing) -> tuple[str, str, str]:
-        return "", _("new product"), _("list on the store")
-
-
-def _reset_to_draft(listing: Listing, why: str) -> None:
-    """Make a listing that the store refused a draft again, and store the reason with its SKUs."""
-    Listing.objects.filter(pk=listing.pk, state=Listing.State.PENDING).update(state=Listing.State.DRAFT)
-    ListingVariant.objects.filter(listing=listing).update(answer=why[:300])
+        details = [listing.own_title or listing.product.title]
+        if listing.category_external_ids:
+            details.append(_("category %s") % ", ".join(listing.category_external_ids))
+        details += [f"{name}: {value}" for name, value in listing.own_attributes.items()]
+        return "", "; ".join(details), _("new listing")
 
 
 @transaction.atomic
@@ -193,7 +194,8 @@ def _mark_created(
     row.external_id, row.url, row.changed_fields = result.external_id, result.url[:500], []
     on_sale = Listing.State.ACTIVE if result.is_active else Listing.State.INACTIVE
     row.state = Listing.State.PENDING if result.is_pending else on_sale
-    row.save(update_fields=["external_id", "url", "changed_fields", "state"])
+    row.refusal = row.refusal_field = ""
+    row.save(update_fields=["external_id", "url", "changed_fields", "state", "refusal", "refusal_field"])
     only_id = result.external_id if len(rows) == 1 else ""
     ids = {each.pk: result.variant_external_ids.get(str(each.pk), only_id) for each in rows}
     set_to(
@@ -236,6 +238,8 @@ class UpdateHandler(_InBatches):
     def store_answer(self, ref: str, work: _Work, answer: ListingResult | ChannelError) -> Outcome:
         message, listing = work.message, work.listing
         version = message.step.partition("|")[0] or str(message.wanted)
+        if isinstance(answer, Rejected):
+            store_refusal(listing, answer)
         if isinstance(answer, ChannelError):
             return Outcome(ref, answer)
         if answer.is_pending:
@@ -248,6 +252,7 @@ class UpdateHandler(_InBatches):
             row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
             if self._is_as_sent(row, listing):
                 row.changed_fields = [name for name in row.changed_fields if name not in fields]
+                row.refusal = row.refusal_field = ""
                 _note_shown(row, work.job.draft)
         return Outcome(ref)
 
@@ -267,7 +272,7 @@ def _note_shown(row: Listing, draft: ListingDraft) -> None:
     is_renamed = "title" in draft.changed and row.remote_title != draft.title[:300]
     if is_renamed:
         row.remote_title = draft.title[:300]
-    row.save(update_fields=["changed_fields", "remote_title", "remote_text"])
+    row.save(update_fields=["changed_fields", "remote_title", "remote_text", "refusal", "refusal_field"])
     if is_renamed:
         search_text.refresh_listings([row.pk])
 

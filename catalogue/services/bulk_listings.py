@@ -8,14 +8,16 @@ from dataclasses import dataclass, field
 
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing
+from catalogue.services.listing.drafts import publish
 from catalogue.services.listing_state import set_listing_active
 from catalogue.services.listings import delete_listing
 
-#: Actions for selected listings: activate, deactivate, delete (R-CAT-10, R-CAT-11).
+#: Actions for selected listings: publish, activate, deactivate, delete (R-CAT-08, R-CAT-10, R-CAT-11).
 VERBS: Mapping[str, Callable[[Listing], object]] = {
     "on": lambda listing: set_listing_active(listing, active=True),
     "off": lambda listing: set_listing_active(listing, active=False),
     "delete": delete_listing,
+    "publish": publish,
 }
 
 

@@ -44,6 +44,17 @@ def list_on_store(
 
     Raise `CatalogueError` when the channel cannot create such a listing, or when one of the SKUs is on the store already.
     """
+    listing = draft_on_store(product, connection, category_external_ids=category_external_ids)
+    audit.record("listing.listed", listing)
+    outbox.touch(Topic.LISTING_CREATE, [(connection.pk, listing.pk)])
+    return listing
+
+
+@transaction.atomic
+def draft_on_store(
+    product: Product, connection: Connection, *, category_external_ids: Sequence[str] = ()
+) -> Listing:
+    """Create the draft of a listing; nothing is sent. Raise `CatalogueError` as `list_on_store` does."""
     capability = (
         Capability.CREATE_LISTING_GROUP
         if product.kind == Product.Kind.GROUP
@@ -85,8 +96,6 @@ def list_on_store(
         row.sent_quantity = row.sent_at = row.remote_quantity = None
         row.save()
     search_text.refresh_listings([listing.pk, *(row.listing_id for row in on_store.values())])
-    audit.record("listing.listed", listing)
-    outbox.touch(Topic.LISTING_CREATE, [(connection.pk, listing.pk)])
     request_attributes(connection, listing.category_external_ids)
     return listing
 

@@ -13,6 +13,7 @@ from channels.admin.call_log import CallPage
 from channels.admin.rejected_records import RejectedRecordPage
 from channels.admin.store import capabilities as _capabilities  # noqa: F401  (a tab registers itself)
 from channels.admin.store import connect, control, first_sync, overview, plan, sync_forms
+from channels.admin.store import reconcile as _reconcile  # noqa: F401
 from channels.admin.store import settings as _settings  # noqa: F401
 from channels.admin.store import status_map as _status_map  # noqa: F401
 from channels.admin.store.page import ADD, CHANNELS, INTEGRATIONS, StoresPage

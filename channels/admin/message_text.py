@@ -64,7 +64,7 @@ def described(rows: Iterable[OutboxMessage]) -> dict[int, Described]:
 
 def kind_of(topic: str) -> str:
     """Return the kind of subject of a topic: ORDER, SHIPMENT, SKU or LISTING."""
-    if topic == Topic.WMS_SHIPMENT:
+    if topic in (Topic.WMS_SHIPMENT, Topic.CARRIER_LABEL, Topic.CARRIER_TRACKING):
         return SHIPMENT
     return ORDER if topic in EVENTS else SKU if topic in SKU_TOPICS else LISTING
 

@@ -8,8 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from channels.contract.context import AdapterContext, MemoryContext
-from channels.contract.errors import ChannelError, NotSupported
+from channels.contract.errors import ChannelError, NotSupported, Rejected
 from channels.contract.records.account import AccountRecord, WebhookRecord
+from channels.contract.records.listings import PlannedRequest
 from channels.contract.records.orders import (
     CarrierRecord,
     OrderRecord,
@@ -130,6 +131,18 @@ class ChannelAdapter:
 
     def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
         raise self._cannot(Capability.PUSH_PRICE)
+
+    def check_listing(self, draft: ListingDraft) -> Sequence[Rejected]:
+        """Return what the channel would refuse of a new listing, one refusal for each field. Makes no request."""
+        return ()
+
+    def plan_listing(self, draft: ListingDraft) -> Sequence[PlannedRequest]:
+        """Return the requests with which this listing would be created, with their bodies. Nothing is written.
+
+        Lists of the channel may be read, such as the attributes of a category. Raises `Rejected` for a draft that the channel
+        would refuse.
+        """
+        raise self._cannot(Capability.CREATE_LISTING_SINGLE)
 
     def create_listing(self, draft: ListingDraft) -> ListingResult:
         raise self._cannot(Capability.CREATE_LISTING_SINGLE)

@@ -7,10 +7,11 @@ from importlib import import_module
 
 from django.conf import settings
 
+from channels.contract.carriers.spec import CarrierSpec
 from channels.contract.spec import ChannelSpec
 
 #: What is connected and is no store: it has a spec, and is in no list of channels.
-SYSTEMS = ("channels.connectors.wms",)
+SYSTEMS = ("channels.connectors.wms", "channels.connectors.house", "channels.connectors.sendcloud")
 
 
 @cache
@@ -38,3 +39,8 @@ def spec_for(key: str) -> ChannelSpec:
         return specs()[key]
     except KeyError:
         raise LookupError(f"The channel “{key}” is not in OMS_CHANNELS.") from None
+
+
+def carrier_specs() -> dict[str, CarrierSpec]:
+    """Return the carriers that an account can be connected with, by key."""
+    return {key: spec for key, spec in system_specs().items() if isinstance(spec, CarrierSpec)}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from channels.contract.errors import NotSupported
 from channels.contract.personal import PersonalFields
+from channels.contract.records.listings import ListingRules
 from channels.contract.records.orders import FulfilmentEvent, RemoteState
 from channels.contract.translation import gettext as _
 
@@ -267,6 +268,7 @@ class ChannelSpec:
     orders_deduct_stock: bool = True
     figures_together: bool = False  # price and stock of a SKU are sent in one call
     reference_data: ReferenceData = ReferenceData()
+    listing_rules: ListingRules = field(default_factory=ListingRules)
     shown_after: int = 0  # seconds until an import shows sent data; an earlier import may show older data
     #: Seconds: stock is sent only after an import of new orders that is not older; 0 = at any time.
     orders_before_stock: int = 0

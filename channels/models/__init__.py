@@ -6,6 +6,7 @@ from channels.models.connection import Connection
 from channels.models.hooks import HookDelivery, HookSubscription
 from channels.models.logs import CallLog, WebhookEvent
 from channels.models.outbox import OutboxMessage
+from channels.models.reconcile import Difference, DifferenceDay, ReconcileSeen
 from channels.models.runtime import AppQuota, Budget, ConnectionToken, ConnectorState, LaneBeat, WakeUp
 from channels.models.status_map import StatusMapEntry
 from channels.models.sync import RejectedRecord, SyncRun, SyncStream
@@ -22,10 +23,13 @@ __all__ = [
     "Connection",
     "ConnectionToken",
     "ConnectorState",
+    "Difference",
+    "DifferenceDay",
     "HookDelivery",
     "HookSubscription",
     "LaneBeat",
     "OutboxMessage",
+    "ReconcileSeen",
     "RejectedRecord",
     "StatusMapEntry",
     "SyncRun",

@@ -21,6 +21,8 @@ class Topic:
     LISTING_DELETE = "listing.delete"
     LISTING_ACTIVE = "listing.active"
     WMS_SHIPMENT = "wms.shipment"
+    CARRIER_LABEL = "carrier.label"
+    CARRIER_TRACKING = "carrier.tracking"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,8 @@ RULES: dict[str, Rule] = {
         str(event): Rule(Lane.ORDERS, 10, EVENT_CAPABILITY[event], is_event=True) for event in FulfilmentEvent
     },
     Topic.WMS_SHIPMENT: Rule(Lane.ORDERS, 10, Capability.WMS_HANDOVER),
+    Topic.CARRIER_LABEL: Rule(Lane.ORDERS, 10, Capability.SELF_SHIPPING),
+    Topic.CARRIER_TRACKING: Rule(Lane.DEFAULT, 40, Capability.SELF_SHIPPING),
     Topic.STOCK: Rule(Lane.STOCK, 20, Capability.PUSH_STOCK),
     Topic.PRICE: Rule(Lane.STOCK, 30, Capability.PUSH_PRICE),
     Topic.LISTING_CREATE: Rule(Lane.DEFAULT, 40, Capability.CREATE_LISTING_SINGLE),
@@ -55,6 +59,8 @@ TITLES: dict[str, Any] = {
     Topic.LISTING_DELETE: _("Delete listing"),
     Topic.LISTING_ACTIVE: _("Activate or deactivate listing"),
     Topic.WMS_SHIPMENT: _("Shipment for a warehouse system"),
+    Topic.CARRIER_LABEL: _("Label"),
+    Topic.CARRIER_TRACKING: _("Tracking of a parcel"),
     FulfilmentEvent.ACCEPTED: _("Accepted"),
     FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
     FulfilmentEvent.SHIPPED: _("Shipped"),

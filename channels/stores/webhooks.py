@@ -6,7 +6,7 @@ A webhook only starts the import of one record; the scheduled import stays the s
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -34,6 +34,15 @@ RECORDED_EVERY = 60  # seconds: refused calls are recorded once in this time, be
 FORGED_WINDOW = 60  # seconds
 MOST_FORGED = 20  # forged calls of one address in this time
 MAX_EVENTS = 500  # that one call of `handle` works
+
+
+#: What a carrier's webhooks do: called with the account and the tracking numbers, in the transaction that ends the events.
+_parcel_sinks: list[Callable[[Connection, list[str]], None]] = []
+
+
+def register_parcel_sink(sink: Callable[[Connection, list[str]], None]) -> None:
+    """Register the function that is told which parcels have news."""
+    _parcel_sinks.append(sink)
 
 
 class Forged(Exception):
@@ -135,6 +144,9 @@ def handle(connection_id: int) -> list[int]:
         ids: dict[str, list[str]] = {}
         for row in rows:
             ids.setdefault(row.stream, []).append(row.external_id)
+        if connection.kind == Connection.Kind.CARRIER:
+            for sink in _parcel_sinks:
+                sink(connection, [row.external_id for row in rows if row.external_id])
         streams = {
             stream.name: stream
             for stream in SyncStream.objects.filter(connection=connection, name__in=ids).order_by("pk")

@@ -1,34 +1,32 @@
-"""The tab Differences of a store: stock and prices of the store that are not Manifold's (R-INV-06)."""
+"""The stock part of a store's Reconcile tab: quantities of the store that are not Manifold's (R-INV-06)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib import messages
-from django.db.models import F, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.models import ListingVariant
+from catalogue.services.reconcile import PricesPart
 from channels.admin.store import report
-from channels.admin.store.page import StorePage, chosen, go, needs
-from channels.contract.spec import Capability
+from channels.admin.store.page import StorePage, chosen, go
+from channels.admin.store.reconcile import navigation
 from channels.models import Connection
 from inventory.errors import StaleFigure, StockError
 from inventory.models import StockDifference
 from inventory.services import difference_decisions
 from inventory.services.difference_decisions import Choice
-from oms.kit.admin import panels
+from oms.kit.admin.pages import add
 from oms.kit.admin.paging import page_of
 from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 
 SEE = "inventory.view_stockdifference"
-SHOWN_PRICES = 50
 
 
 def open_differences(store: Connection) -> int | None:
@@ -36,38 +34,24 @@ def open_differences(store: Connection) -> int | None:
     return StockDifference.objects.filter(connection=store, decided_at=None).count() or None
 
 
-@panels.tab(
-    Connection,
-    "differences",
-    label=_("Differences"),
-    permission=SEE,
-    count=open_differences,
-    position=30,
-    off=needs(Capability.PUSH_STOCK),
-    name="store_differences",
-)
 class Differences(StorePage):
-    """Stock of the store that is not Manifold's: a person chooses one of the figures. Prices are only shown."""
+    """Stock of the store that is not Manifold's: a person chooses one of the figures."""
 
-    title = _("Differences")
-    tab = "differences"
+    title = _("Reconcile: stock")
+    tab = "reconcile"
     permission: ClassVar[Any] = SEE
     write_permission: ClassVar[Any] = "inventory.change_stockitem"
     template_name = "inventory/store_differences.html"
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        difference_decisions.refresh(self.store)
+        keys = list(page_of(self._open().order_by("id").values_list("pk", flat=True), request))
+        difference_decisions.refresh(self.store, keys)
         stock = self._open().select_related("listing_variant__variant__product", "connection").order_by("id")
         rows = page_of(stock, request)
-        # The keys first: all SKUs of the store are compared, and whole rows of products would be sorted along.
-        priced = list(price_differences(self.store.pk).values_list("pk", flat=True)[:SHOWN_PRICES])
-        prices = (
-            ListingVariant.objects.filter(pk__in=priced).select_related("variant__product").order_by("id")
-        )
         return self.render(
             rows=rows,
             choices=difference_decisions.choices(self.store, list(rows)),
-            prices=prices if priced else [],
+            nav=navigation(self.store, "stock"),
         )
 
     def _open(self) -> QuerySet[StockDifference]:
@@ -145,25 +129,6 @@ class Differences(StorePage):
             messages.success(request, text)
 
 
-def price_differences(store_id: int) -> QuerySet[ListingVariant]:
-    """Return the listed SKUs whose price in the store, when it was imported, was not Manifold's for this store.
-
-    A price that was imported before the channel shows what was sent is left out.
-    """
-    store = Connection.objects.get(pk=store_id)
-    early = Q(read_at__lt=F("price_sent_at") + timedelta(seconds=store.spec.shown_after))
-    return (
-        ListingVariant.objects.filter(connection_id=store_id, remote_price__isnull=False)
-        .exclude(price=None, variant__price=None)
-        .filter(
-            Q(price__isnull=False) & ~Q(remote_price=F("price"))
-            | Q(price=None) & ~Q(remote_price=F("variant__price"))
-        )
-        .exclude(early, price_sent_at__isnull=False)
-        .order_by("id")
-    )
-
-
 @report.findings(position=30)
 def differing(store: Connection) -> Iterable[report.Finding]:
     """Count the SKUs whose stock or price differs."""
@@ -176,9 +141,12 @@ def differing(store: Connection) -> Iterable[report.Finding]:
         _("View"),
     )
     yield report.Finding(
-        price_differences(store.pk).count(),
+        PricesPart().count(store),
         _("SKUs whose price differs"),
-        _("Manifold's price is sent by Sync Prices, or when it next changes."),
-        url,
+        _("Send Manifold's prices, or use the store's, on the tab Reconcile."),
+        f"{reverse('admin:store_reconcile', args=[store.pk])}?part=prices",
         _("View"),
     )
+
+
+add(("integrations/ecommerce-sales-channels/<key:pk>/differences/", Differences, "store_differences"))

@@ -210,9 +210,11 @@ def close_counted(variant_ids: Collection[int]) -> int:
     return len(pairs)
 
 
-def refresh(connection: Connection) -> None:
-    """Bring the open differences of a store up to date: Manifold's figure of now; delete those that agree."""
-    rows = StockDifference.objects.filter(connection=connection, decided_at=None, is_tracking=False)
+def refresh(connection: Connection, shown: Collection[int]) -> None:
+    """Bring these open differences (ids) of a store up to date: Manifold's figure of now; delete those that agree."""
+    rows = StockDifference.objects.filter(
+        connection=connection, pk__in=list(shown), decided_at=None, is_tracking=False
+    )
     found = list(rows.select_related("listing_variant"))
     if not found:
         return

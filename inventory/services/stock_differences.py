@@ -16,6 +16,7 @@ from channels.contract.spec import Capability, Stream
 from channels.models import Connection, OutboxMessage, SyncStream
 from channels.pull.single_records import request_records
 from channels.push import outbox, topics
+from channels.reconcile import pacing
 from inventory.models import StockDifference, StockPolicy
 from inventory.offers.compute import Offer, offers
 from oms.kit.bulk import among
@@ -134,7 +135,7 @@ SAMPLE_EVERY_SECONDS = 3600
 SAMPLES = 24
 
 
-#: Products of one sample.
+#: Products of one sample. Some channels need a request for each product (OnBuy), so it is within their API limit.
 LEAST_SAMPLE, LARGEST_SAMPLE = 20, 500
 
 
@@ -142,7 +143,8 @@ def sample_all_stores() -> int:
     """Import a part of the products of each live store again, once an hour; return how many were requested.
 
     The products that were imported longest ago come first, a 24th of all each time. So each product is compared at
-    least once a day (in a store with more than 12,000 products less often), whatever webhooks the channel has.
+    least once a day, whatever webhooks the channel has. The products of a large store are read page by page
+    (`channels.reconcile`), which needs fewer requests.
     """
     requested = 0
     for connection in Connection.objects.active().filter(is_read_only=False):
@@ -164,7 +166,8 @@ def sample(connection: Connection) -> int:
     count = rows.count()
     if stream is None or stream.wanted_ids or not count:
         return 0
-    size = min(max(-(-count // SAMPLES), LEAST_SAMPLE), LARGEST_SAMPLE)
+    allowed = int(pacing.calls_of_an_hour(connection) * pacing.SHARE / 2)
+    size = min(max(-(-count // SAMPLES), LEAST_SAMPLE), LARGEST_SAMPLE, max(allowed, 1))
     oldest = rows.annotate(last_read=Min("variants__read_at")).order_by(
         F("last_read").asc(nulls_first=True), "pk"
     )

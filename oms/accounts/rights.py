@@ -44,7 +44,8 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "orders",
                     "view_order view_orderline view_allocation view_shipment view_manifest view_carrier view_hold "
-                    "view_orderevent view_note view_document view_return view_returnline view_orderrule view_ruleapplication",
+                    "view_orderevent view_note view_document view_return view_returnline view_parcel "
+                    "view_orderrule view_ruleapplication",
                 ),
             ),
             Right(
@@ -56,6 +57,11 @@ AREAS: tuple[Area, ...] = (
                 "ship_orders",
                 _("Pack and ship orders, enter tracking numbers, create manifests"),
                 _named("orders", "ship_order add_manifest change_shipment"),
+            ),
+            Right(
+                "buy_labels",
+                _("Buy and cancel labels of carriers"),
+                _named("orders", "buy_label"),
             ),
             Right(
                 "decide_returns",
@@ -111,7 +117,8 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "catalogue",
                     "view_brand view_category view_attribute view_product view_variant view_productimage view_listing "
-                    "view_listingvariant view_skualias view_skumerge",
+                    "view_listingvariant view_skualias view_skumerge "
+                    "view_productcategory view_categorymapping",
                 ),
             ),
             Right(
@@ -120,7 +127,8 @@ AREAS: tuple[Area, ...] = (
                 _named(
                     "catalogue",
                     "add_brand change_brand add_product change_product add_variant change_variant add_productimage "
-                    "change_productimage delete_productimage",
+                    "change_productimage delete_productimage add_productcategory change_productcategory "
+                    "delete_productcategory add_categorymapping change_categorymapping delete_categorymapping",
                 ),
             ),
             Right(
@@ -151,11 +159,16 @@ AREAS: tuple[Area, ...] = (
         (
             Right(
                 "see_stock",
-                _("See stock, movements, warehouses, suppliers, deliveries, counts and transfers"),
-                _named(
-                    "inventory",
-                    "view_warehouse view_warehousemapping view_stockitem view_stockmovement view_stockpolicy "
-                    "view_stockdifference view_supplier view_delivery view_stockcount view_transfer",
+                _(
+                    "See stock, movements, warehouses, differences, suppliers, deliveries, counts and transfers"
+                ),
+                (
+                    *_named(
+                        "inventory",
+                        "view_warehouse view_warehousemapping view_stockitem view_stockmovement view_stockpolicy "
+                        "view_stockdifference view_supplier view_delivery view_stockcount view_transfer",
+                    ),
+                    "channels.view_difference",
                 ),
             ),
             Right(
@@ -202,10 +215,10 @@ AREAS: tuple[Area, ...] = (
             ),
             Right(
                 "sync_stores",
-                _("Start and cancel syncs, retry or skip messages, retry rejected records"),
+                _("Start and cancel syncs, reconcile, retry or skip messages, retry rejected records"),
                 (
                     *_named("kit", "add_job change_job"),
-                    *_named("channels", "change_outboxmessage change_rejectedrecord"),
+                    *_named("channels", "change_outboxmessage change_rejectedrecord change_difference"),
                 ),
             ),
             Right(

@@ -57,6 +57,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Customers"), "customers", "contacts", ("orders.view_order",)),
             Entry(_("Ship station"), "ship_station", "barcode_scanner", ("orders.ship_order",)),
             Entry(_("Shipments"), "orders_shipment_changelist", "package_2", ("orders.view_shipment",)),
+            Entry(_("Parcels"), "orders_parcel_changelist", "travel_explore", ("orders.view_parcel",)),
             Entry(_("Manifests"), "orders_manifest_changelist", "local_shipping", ("orders.view_manifest",)),
             Entry(_("Returns"), "orders_return_changelist", "assignment_return", ("orders.view_return",)),
             Entry(_("Carriers"), "orders_carrier_changelist", "conveyor_belt", ("orders.view_carrier",)),
@@ -68,6 +69,12 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Products"), "catalogue_product_changelist", "sell", ("catalogue.view_product",)),
             Entry(_("SKUs"), "catalogue_variant_changelist", "barcode", ("catalogue.view_variant",)),
             Entry(_("Listings"), "catalogue_listing_changelist", "storefront", ("catalogue.view_listing",)),
+            Entry(
+                _("Product categories"),
+                "catalogue_productcategory_changelist",
+                "folder_open",
+                ("catalogue.view_productcategory",),
+            ),
             Entry(
                 _("Categories"), "catalogue_category_changelist", "account_tree", ("catalogue.view_category",)
             ),
@@ -112,6 +119,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Integrations"),
         (
             Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),
+            Entry(_("Carrier accounts"), "carrier_accounts", "local_post_office", STORE),
             Entry(_("Warehouse systems"), "wms_list", "forklift", STORE),
             Entry(_("Outgoing webhooks"), "hooks", "webhook", ("channels.change_connection",)),
             Entry(_("Jobs"), "jobs", "pending_actions", ("kit.view_job",)),

@@ -15,19 +15,20 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from catalogue.pictures import sweep
-from channels.contract.registry import specs
+from channels.contract.registry import carrier_specs, specs
 from channels.models import Connection
 from channels.push.dispatcher import dispatch
 from channels.stores import connect, pull_jobs, services
 from channels.workers.enqueue import LANES
 from inventory.models import Warehouse
 from oms.devserver import demo_day
-from oms.devserver.sandboxes import sandbox_settings
+from oms.devserver.sandboxes import CARRIER_SANDBOXES, sandbox_settings
 from oms.kit.authors.actors import SYSTEM
 from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.models import OrderSettings
 from orders.services import carriers as carriers_services
+from orders.services.labels import accounts as carrier_accounts
 
 #: What the seller calls its store on each channel. The first one brings the range; the others list parts of it.
 STORES = {
@@ -42,6 +43,23 @@ CARRIERS = (
     ("DHL Parcel", "https://www.dhl.com/gb-en/home/tracking.html?tracking-id={number}"),
     ("Royal Mail Tracked 48", "https://www.royalmail.com/track-your-item#/tracking-results/{number}"),
 )
+#: The settings of the account at each carrier.
+SENDER = {
+    "name": "Fern & Kettle",
+    "line1": "2 Mill Lane",
+    "city": "Leeds",
+    "postcode": "LS2 2AA",
+    "country": "GB",
+}
+ACCOUNTS: dict[str, dict[str, Any]] = {
+    "sendcloud": {
+        "sender": SENDER,
+        "default_grams": 500,
+        "default_service": "royal_mail:tracked48",
+        "hs_code": "691200",
+        "origin": "GB",
+    },
+}
 
 
 def load() -> None:
@@ -63,8 +81,28 @@ def load() -> None:
             credentials[channel], sandboxes[channel] = running.credentials, running.sandbox
             _take_application(channel, running.url)
         build(credentials, sandboxes)
+        connect_carriers(stack)
         while sweep.run():
             pass
+
+
+def connect_carriers(stack: ExitStack) -> None:
+    """Connect a carrier account at each carrier's sandbox, and a house carrier for the own van."""
+    for path in CARRIER_SANDBOXES:
+        key = path.rpartition(".")[2]
+        spec = carrier_specs()[key]
+        url = os.environ.get(f"OMS_SANDBOX_{key.upper()}_URL", "")
+        sandbox = spec.make_sandbox(file=settings.VAR_DIR / f"sandbox-{key}.json")
+        running = stack.enter_context(sandbox.serve(port=urlsplit(url).port or 0))
+        account = carrier_accounts.connect(
+            key=key, name=spec.label, credentials=running.credentials, settings=ACCOUNTS[key], by=SYSTEM
+        )
+        if settings.OMS_PUBLIC_URL:
+            sandbox.connect(f"{settings.OMS_PUBLIC_URL}/hooks/{key}/{account.pk}/")
+    van = carriers_services.save_carrier(name="Own van", by=SYSTEM)
+    carrier_accounts.connect(
+        key="house", name="Own van", credentials={}, settings={"carrier": van, "prefix": "FK"}, by=SYSTEM
+    )
 
 
 def _take_application(channel: str, url: str) -> None:

@@ -24,7 +24,7 @@ from channels.workers import heartbeat
 from oms import health
 from oms.devserver import demo
 from oms.devserver.local_settings import cannot_write
-from oms.devserver.sandboxes import sandbox_settings
+from oms.devserver.sandboxes import CARRIER_SANDBOXES, sandbox_settings
 from oms.devserver.supervisor import Child, Supervisor
 
 HOST = "127.0.0.1"
@@ -120,11 +120,11 @@ def claim_port(port: int) -> None:
 
 
 def sandbox_ports(var_dir: Path, *, near: int, say: Callable[[str], None]) -> dict[str, int]:
-    """A port for each configured channel that has a sandbox, kept between runs: a connected store remembers it."""
+    """A port for each configured channel, and each carrier, that has a sandbox, kept between runs: a connected store remembers it."""
     if "sandbox" not in get_commands():
         return {}
     ports: dict[str, int] = {}
-    for path in settings.OMS_CHANNELS:
+    for path in (*settings.OMS_CHANNELS, *CARRIER_SANDBOXES):
         if importlib.util.find_spec(f"{path}.sandbox") is None:
             continue
         key = path.rpartition(".")[2]

@@ -4,7 +4,9 @@ Start with `order_list.list_admin` (the order list) and `order_page.page` (the p
 `orders.domain.moves`.
 """
 
-from orders.admin import carriers, manifests, message_subjects, panels, shipments
+from orders.admin import manifests, message_subjects, panels, shipments
+from orders.admin.carriers import accounts, labels, names, parcels
+from orders.admin.carriers import list_admin as carriers
 from orders.admin.customers import customers
 from orders.admin.customers import personal_data as buyers
 from orders.admin.documents import order_card, print_jobs, store_page
@@ -18,20 +20,26 @@ from orders.admin.skus import merging as merge_skus
 from orders.admin.skus import unknown as unknown_skus
 from orders.admin.station import page as station
 from orders.admin.station import scanning
+from orders.admin.store import carrier_rules
 from orders.admin.store import carriers as store_carriers
 from orders.admin.store import settings as store_settings
 
 __all__ = [
+    "accounts",
     "buyers",
+    "carrier_rules",
     "carriers",
     "customers",
+    "labels",
     "list_admin",
     "manifests",
     "merge_skus",
     "message_subjects",
+    "names",
     "order_card",
     "page",
     "panels",
+    "parcels",
     "print_jobs",
     "references",
     "return_list",

@@ -18,6 +18,7 @@ from oms.kit.admin.badges import NOTHING, ago, badge, link
 from oms.kit.admin.lists import ListAdmin, Tab
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
+from orders.admin.carriers import labels
 from orders.admin.documents import list_actions
 from orders.admin.order_list.filters import CarrierFilter, KeyFilter, StoreFilter, WarehouseFilter
 from orders.choices import ShipmentState
@@ -82,7 +83,7 @@ class ShipmentAdmin(ListAdmin):
     list_select_related = ("order__connection", "carrier", "warehouse", "manifest")
     search_fields = ("^tracking_number",)
     search_help_text = _("Tracking number, or anything of the order")
-    bulk_actions = list_actions.actions("shipments")
+    bulk_actions = (*list_actions.actions("shipments"), labels.bulk_action("shipments"))
     object_page = ShipmentPage
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Shipment]:

@@ -19,15 +19,15 @@ from orders.errors import OrderError
 DAYS = 7
 
 
-def path_of(content_hash: str) -> Path:
+def path_of(content_hash: str, suffix: str = "pdf") -> Path:
     """Return where the file with this hash is stored."""
-    return Path(settings.MEDIA_ROOT) / "documents" / content_hash[:2] / f"{content_hash}.pdf"
+    return Path(settings.MEDIA_ROOT) / "documents" / content_hash[:2] / f"{content_hash}.{suffix}"
 
 
-def store(content: bytes) -> str:
+def store(content: bytes, *, suffix: str = "pdf") -> str:
     """Store a file and return its SHA-256. A file that is there already is not written again."""
     content_hash = hashlib.sha256(content).hexdigest()
-    path = path_of(content_hash)
+    path = path_of(content_hash, suffix)
     if not path.is_file():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = path.with_name(f"{token_hex(8)}.part")
@@ -39,9 +39,9 @@ def store(content: bytes) -> str:
     return content_hash
 
 
-def read(content_hash: str) -> bytes:
+def read(content_hash: str, *, suffix: str = "pdf") -> bytes:
     """Return a stored file. Raises `OrderError` when it is missing or was changed: it is never made again silently."""
-    path = path_of(content_hash)
+    path = path_of(content_hash, suffix)
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != content_hash:
         raise OrderError(_("The stored file is missing or damaged. Restore the media folder from a backup."))

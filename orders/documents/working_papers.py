@@ -12,15 +12,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from orders.choices import DocumentKind, ShipmentState
-from orders.documents import loading
+from orders.choices import DocumentKind, LabelFileFormat, LabelState, ShipmentState
+from orders.documents import files, loading
 from orders.documents.contents import labels as label_builder
 from orders.documents.contents import pick_lists
 from orders.documents.contents.parts import Frame, frame_for, staff_frame
 from orders.documents.contents.slips import packing_slip, return_slip
 from orders.documents.sheets import positions
 from orders.documents.typesetting.render import Request, set_into
-from orders.models import Document, DocumentSettings, Order, Shipment
+from orders.errors import OrderError
+from orders.models import Document, DocumentSettings, LabelPurchase, Order, Shipment
 
 #: Labels of one file of typst: a whole number of sheets.
 LABELS_TOGETHER = 100
@@ -134,6 +135,7 @@ def labels(
 
     `start` is how many positions of the first A4 sheet are used already.
     """
+    bought, shipments = bought_labels(shipments, refused)
     parcels = loading.parcels_of(shipments)
     by_size: dict[str, list[dict[str, Any]]] = {}
     frames: dict[str, Frame] = {}
@@ -153,7 +155,34 @@ def labels(
         requests += [
             Request("label", label_builder.sheet(frames[size], rows, size, skip)) for rows, skip in sheets
         ]
-    return set_into(requests, folder, in_a_child=2)
+    return [*set_into(requests, folder, in_a_child=2), *bought]
+
+
+def bought_labels(shipments: Sequence[Shipment], refused: Refusals) -> tuple[list[Path], list[Shipment]]:
+    """Return the files of labels that carriers sold for these shipments, and the shipments without one.
+
+    A carrier's label is printed as it is. One that is no PDF cannot be in the same file: it is printed on the order page.
+    """
+    rows = LabelPurchase.objects.filter(shipment__in=shipments, state=LabelState.BOUGHT, is_return=False)
+    found = {row.shipment_id: row for row in rows.exclude(content_hash="")}
+    paths = []
+    for shipment in shipments:
+        label = found.get(shipment.pk)
+        if label is None:
+            continue
+        name = f"#{shipment.order.number}"
+        if label.label_format != LabelFileFormat.PDF:
+            text = _("Its label is a %s file. Print it on the order page.") % label.label_format.upper()
+            refused.add(shipment.pk, name, text)
+            continue
+        try:
+            files.read(label.content_hash)
+        except OrderError as error:
+            refused.add(shipment.pk, name, error)
+            continue
+        paths.append(files.path_of(label.content_hash))
+    LabelPurchase.objects.filter(pk__in=[row.pk for row in found.values()]).update(prints=F("prints") + 1)
+    return paths, [row for row in shipments if row.pk not in found]
 
 
 def pick_list(

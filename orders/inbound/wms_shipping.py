@@ -117,10 +117,11 @@ def _why_not_ready(order_state: OrderState, shipment: Shipment) -> str:
     return ""
 
 
-def hand_over(unit: UnitOfWork, order_state: OrderState, shipment: Shipment) -> None:
+def hand_over(unit: UnitOfWork, order_state: OrderState, shipment: Shipment, text: str = "") -> None:
     """Record that a shipment has left the warehouse: its units leave the stock, and the channel is sent “shipped”.
 
-    A shipment that was handed over before (on a manifest, or on the channel) changes nothing.
+    A shipment that was handed over before (on a manifest, or on the channel) changes nothing. `text` is the sentence of
+    the timeline.
     """
     if shipment.state in (ShipmentState.HANDED_OVER, ShipmentState.DELIVERED):
         return
@@ -139,7 +140,8 @@ def hand_over(unit: UnitOfWork, order_state: OrderState, shipment: Shipment) -> 
             units=short,
         )
     order_state.add_event(
-        "hand_over", with_reason(_("Dispatched by the warehouse: %s") % shipment, order_state, "hand_over")
+        "hand_over",
+        with_reason(text or _("Dispatched by the warehouse: %s") % shipment, order_state, "hand_over"),
     )
     is_split = order_state.connection.spec.supports(Capability.SPLIT_SHIPMENTS)
     if is_split or not order_state.open_shipments:

@@ -4,8 +4,10 @@ from orders.models.buyer import BlockedBuyer
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.document import Document, DocumentSettings, NumberSeries
 from orders.models.handover import Handover, WmsEvent
+from orders.models.labels import CarrierAccount, CarrierRule, LabelPurchase
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
 from orders.models.packing import PackingSession
+from orders.models.parcels import Parcel, ParcelEvent
 from orders.models.reports import DayFigures, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.models.returns import Return, ReturnLine
 from orders.models.rules import OrderRule, RuleApplication, RuleState
@@ -17,12 +19,15 @@ __all__ = [
     "Allocation",
     "BlockedBuyer",
     "Carrier",
+    "CarrierAccount",
     "CarrierMap",
+    "CarrierRule",
     "DayFigures",
     "Document",
     "DocumentSettings",
     "Handover",
     "Hold",
+    "LabelPurchase",
     "Manifest",
     "NativeOrder",
     "Note",
@@ -34,6 +39,8 @@ __all__ = [
     "OrderSearch",
     "OrderSettings",
     "PackingSession",
+    "Parcel",
+    "ParcelEvent",
     "ReportDay",
     "ReportState",
     "Return",

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Self
 
 from django.db import models
 
-from orders.choices import OPEN_STATUSES, HandoverState
+from oms.kit.models.leases import LeaseQuerySet
+from orders.choices import OPEN_STATUSES, HandoverState, LabelState
 
 if TYPE_CHECKING:
-    from orders.models import Handover, Order, Shipment  # noqa: F401
+    from orders.models import Handover, LabelPurchase, Order, Shipment  # noqa: F401
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -38,3 +39,11 @@ class HandoverQuerySet(models.QuerySet["Handover"]):
     def open(self) -> Self:
         """Return those on which the warehouse system may still work."""
         return self.filter(state__in=HandoverState.open_states())
+
+
+class LabelPurchaseQuerySet(LeaseQuerySet["LabelPurchase"]):
+    """Queries of labels."""
+
+    def live(self) -> Self:
+        """Return the labels that a shipment has, or may have."""
+        return self.filter(state__in=LabelState.live())

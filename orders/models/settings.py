@@ -60,6 +60,9 @@ class OrderSettings(models.Model):
             "Off: New orders are on the ship station too. It releases, packs and marks them ready to ship at once."
         ),
     )
+    has_carrier_rules = models.BooleanField(
+        default=False, editable=False, help_text=_("Whether the store has a table of carriers.")
+    )
     last_number = models.PositiveIntegerField(
         default=0, editable=False, help_text=_("The last number that an order entered by hand got.")
     )

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from channels.contract.carriers.tracking_numbers import fault_of
 from channels.contract.records.orders import FulfilmentEvent
 from channels.pull.single_records import request_orders
 from oms.kit.authors.actors import Author
@@ -142,6 +143,7 @@ def mark_ready_to_ship(
                 None,
                 [
                     _("It has no tracking number.") if without else "",
+                    fault_of(number, str(ready[0].carrier)) if number.strip() and ready else "",
                     not_sent_reason(order_state, "ready_to_ship"),
                 ],
             )

@@ -33,7 +33,7 @@ from orders.models import (
     ShipmentLine,
 )
 from orders.problem_codes import SUBJECT
-from orders.unit_of_work import handovers, search_text
+from orders.unit_of_work import handovers, labels, search_text
 from orders.unit_of_work.announcements import enqueue_announcements, withdraw
 from orders.unit_of_work.order_state import OrderState, TimelineEntry
 from orders.unit_of_work.returns import write_channel_returns
@@ -242,6 +242,7 @@ class UnitOfWork:
         write_channel_returns(self.order_states, self.now, by)
         withdraw(self.order_states, self.now)
         handovers.announce(at_warehouse)
+        labels.recall(self.order_states, self.now)
         enqueue_announcements(
             [
                 (order_state, event)

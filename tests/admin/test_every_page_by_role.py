@@ -11,13 +11,13 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.urls import URLPattern, URLResolver, reverse
 
-from catalogue.models import Brand, Category, Listing, Product, Variant
+from catalogue.models import Brand, Category, Listing, Product, ProductCategory, Variant
 from channels.models import CallLog, OutboxMessage, RejectedRecord
 from inventory.models import StockItem, StockMovement, Warehouse
 from oms.accounts.roles import ROLES
 from oms.kit.imports.models import SheetImport
 from oms.kit.models import Job
-from orders.models import Manifest, OrderRule, Return, Shipment
+from orders.models import Manifest, OrderRule, Parcel, Return, Shipment
 from tests import factories
 from tests.admin import desk_data
 from tests.admin.test_roles import (
@@ -52,6 +52,7 @@ LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset
     "catalogue_brand": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "catalogue_category": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "catalogue_listing": (EVERYBODY, NOBODY, NOBODY, may("catalogue.export_listing")),
+    "catalogue_productcategory": (EVERYBODY, may("catalogue.add_productcategory"), NOBODY, NOBODY),
     "catalogue_product": (
         EVERYBODY,
         may("catalogue.add_product"),
@@ -70,6 +71,7 @@ LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset
     "orders_carrier": (EVERYBODY, may("orders.add_carrier"), NOBODY, NOBODY),
     "orders_manifest": (EVERYBODY, may("orders.add_manifest"), NOBODY, NOBODY),
     "orders_order": (EVERYBODY, NOBODY, NOBODY, may("orders.export_order")),
+    "orders_parcel": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "orders_orderrule": (EVERYBODY, may("orders.add_orderrule"), NOBODY, NOBODY),
     "orders_return": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "orders_shipment": (EVERYBODY, NOBODY, NOBODY, NOBODY),
@@ -92,6 +94,12 @@ OF_LISTS = {"set", "job", "job_progress", "job_file"}
 #: Pages that no list owns -> who may open them; None for addresses that need no role, or that answer a form alone.
 OTHERS = {
     "brand_names": EVERYBODY,
+    "product_category_names": EVERYBODY,
+    "category_names": None,
+    "product_list_on": None,
+    "product_attributes": None,
+    "list_many": may("catalogue.change_listing"),
+    "set_category": may("catalogue.change_product"),
     "sku_inbox": EVERYBODY,
     "sku_problems": None,
     "stock_adjust": may("inventory.change_stockitem"),
@@ -102,6 +110,7 @@ OTHERS = {
     "reorder": EVERYBODY,
     "stock_ageing": EVERYBODY,
     "exposure": EVERYBODY,
+    "store_differences": EVERYBODY,
     "order_native": may("orders.view_nativeorder"),
     "ship_station": may("orders.ship_order"),
     "pack_scan": may("orders.ship_order"),
@@ -128,6 +137,19 @@ OTHERS = {
     "hooks": may("channels.change_connection"),
     "hook_new": may("channels.change_connection"),
     "hook": None,
+    "carrier_accounts": may("channels.view_connection"),
+    "carrier_names": may("orders.view_carriermap"),
+    "carrier_account_new": None,
+    "carrier_account": None,
+    "carrier_account_state": None,
+    "carrier_account_disconnect": None,
+    "parcel_said": None,
+    "label_buy": None,
+    "label_prices": None,
+    "label_file": None,
+    "label_act": None,
+    "label_job": None,
+    "label_progress": None,
     "wms_list": may("channels.view_connection"),
     "wms_new": may("channels.change_connection"),
     "wms": None,
@@ -237,17 +259,19 @@ def rows() -> dict[str, int]:
     manifest = Manifest.objects.create(carrier=royal, warehouse=Warehouse.objects.latest("pk"))
     brand = Brand.objects.create(name="Fern", key="fern")
     category = Category.objects.create(connection=store, external_id="1", name="Mugs", path="Mugs")
+    own = ProductCategory.objects.create(name="Kitchen")
     message = OutboxMessage.objects.create(
         connection=store, kind="state", topic="stock", lane="stock", subject=99_999
     )
     rejected = RejectedRecord.objects.create(
         connection=store, stream="products", external_id="7", reason="no", native=b""
     )
-    found = [order, royal, shipment, manifest, brand, category, message, rejected, store]
+    found = [order, royal, shipment, manifest, brand, category, own, message, rejected, store]
     found += [CallLog.objects.create(connection=store, method="GET", url="/x", status=200)]
     found += [SheetImport.objects.create(kind="stock", file_name="stock.csv", sha256="0")]
     found += [Return.objects.create(number="R1", order=order, reason="faulty")]
     found += stock_documents()
+    found += [Parcel.objects.create(shipment=shipment)]
     found += [OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}])]
     found += [Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE)]
     found += [

@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from catalogue.models import Listing, Product, SkuAlias, Variant
+from catalogue.services.listings import list_on_store
 from channels.models import OutboxMessage
 from channels.push import outbox
 from tests import factories
@@ -196,12 +197,16 @@ def test_buttons_are_off_with_the_channels_reason_and_delete_asks_first(owner, s
 @pytest.mark.req("R-CAT-08")
 def test_a_product_is_listed_on_a_store_that_has_it_not(owner, store):
     other = factories.store("FR Shop")
-    product = mug()
+    product = Product.objects.get(variants__sku="TEE-M")
+    shown = owner.get(f"{LIST}{product.pk}/").content.decode()
+    assert f'href="{LIST}{product.pk}/list/{other.pk}/"' in shown
 
-    owner.post(f"{LIST}{product.pk}/do/list/", {"store": other.pk})
-
+    owner.post(f"{LIST}{product.pk}/list/{other.pk}/", {"category": "", "of_category": ""})
     listing = Listing.objects.get(connection=other)
     assert listing.state == "draft"
+    assert not OutboxMessage.objects.filter(connection=other, topic="listing.create").exists()
+
+    owner.post(f"/admin/catalogue/listing/{listing.pk}/", {"do": "publish"})
     assert (
         OutboxMessage.objects.filter(connection=other, topic="listing.create", subject=listing.pk).count()
         == 1
@@ -211,9 +216,8 @@ def test_a_product_is_listed_on_a_store_that_has_it_not(owner, store):
 @pytest.mark.req("R-CAT-08")
 def test_a_listing_that_was_not_sent_yet_is_withdrawn_even_where_nothing_can_be_deleted(owner, store):
     other = factories.store("UK", channel="bigcommerce", is_read_only=True)
-    product = mug()
-    owner.post(f"{LIST}{product.pk}/do/list/", {"store": other.pk})
-    listing = Listing.objects.get(connection=other)
+    product = Product.objects.get(variants__sku="TEE-M")
+    listing = list_on_store(product, other)
     page = owner.get(f"{LIST}{product.pk}/").content.decode()
     assert ">Withdraw</button>" in page
 

@@ -76,6 +76,7 @@ def test_the_menu_names_what_exists_and_where_we_are(owner):
     }
     assert groups["Integrations"] == [
         "Ecommerce Sales Channels",
+        "Carrier accounts",
         "Warehouse systems",
         "Outgoing webhooks",
         "Jobs",

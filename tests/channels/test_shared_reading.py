@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from channels.contract.carriers import carrier_key, find_carrier
+from channels.contract.carriers.names import carrier_key, find_carrier
 from channels.contract.offset_scan import AnchoredOffsetScan
 from channels.contract.reading import id_slice, read_rows
 

@@ -13,6 +13,9 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, ViewportSize
 
 from catalogue.models import Brand, ListingVariant, Variant
+from catalogue.services.listing import drafts
+from catalogue.services.listing.categories import category_at
+from catalogue.services.listing.drafts import ListingForm
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
 from channels.ops.hooks import subscriptions
 from channels.pull.page_writer import packed
@@ -29,6 +32,7 @@ from orders.models import Order, OrderRule
 from orders.services import decisions, manifests, moves, packing
 from orders.services.returns.requests import request_return
 from orders.services.stock import sku_merging
+from tests import factories
 from tests.admin import desk_data
 from tests.e2e.desk import pushing_shop
 from tests.e2e.every_page import addresses, routes
@@ -138,9 +142,15 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
     merged = sku_merging.merge(
         Variant.objects.get(sku="MUG-BLUE"), Variant.objects.get(sku="MUG-RED"), by=SYSTEM
     )
+    unlisted, kitchen = factories.product("SPADE", title="Garden spade"), category_at("Home > Kitchen")
+    draft = drafts.save_draft(unlisted, harbour, ListingForm())
     rule = OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}])
     return {
         "imports_columns": (sheet.pk,),
+        "product_list_on": (unlisted.pk, harbour.pk),
+        "product_attributes": (unlisted.pk,),
+        "catalogue_productcategory_change": (kitchen.pk,),
+        "catalogue_listing_change": (draft.pk,),
         "print_job": (printed.pk,),
         "credit_note": (ready[0].pk,),
         "sku_merge": (merged.target_id,),

@@ -9,13 +9,13 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 
-from catalogue.models import Brand, Category, Listing, Product, Variant
+from catalogue.models import Brand, Category, Listing, Product, ProductCategory, Variant
 from channels.models import CallLog, OutboxMessage, RejectedRecord, SyncStream
 from channels.pull.page_writer import packed
 from inventory.models import Delivery, StockCount, StockItem, StockMovement, Supplier, Transfer, Warehouse
 from oms.kit.imports.models import SheetImport
 from oms.kit.models import Job
-from orders.models import Manifest, OrderLine, OrderRule, Return, Shipment
+from orders.models import Manifest, OrderLine, OrderRule, Parcel, Return, Shipment
 from tests import factories
 from tests.admin import desk_data
 from tests.security.addresses import every_address
@@ -109,9 +109,11 @@ def every_row() -> Rows:
         store,
         Manifest.objects.create(carrier=royal, warehouse=Warehouse.objects.latest("pk")),
         Return.objects.create(number="R1", order=order, reason="faulty"),
+        Parcel.objects.create(shipment=shipment),
         OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}]),
         Brand.objects.create(name="Fern", key="fern"),
         Category.objects.create(connection=store, external_id="1", name="Mugs", path="Mugs"),
+        ProductCategory.objects.create(name="Kitchen"),
         OutboxMessage.objects.create(
             connection=store, kind="state", topic="stock", lane="stock", subject=99_999
         ),
@@ -130,5 +132,11 @@ def every_row() -> Rows:
     line = OrderLine.objects.filter(order=order).latest("pk")
     return Rows(
         ids={one._meta.label_lower: one.pk for one in [*found, rejected, call]},
-        others={"record": rejected.pk, "call": call.pk, "stream": stream.pk, "line": line.pk},
+        others={
+            "record": rejected.pk,
+            "call": call.pk,
+            "stream": stream.pk,
+            "line": line.pk,
+            "store": store.pk,
+        },
     )

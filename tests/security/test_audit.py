@@ -309,6 +309,7 @@ ELSEWHERE = {
     "inventory_transfer_change": "the audit log: tests/admin/test_stock_work.py",
     "reorder": "the audit log: tests/admin/test_stock_work.py",
     "exposure": "the audit log: tests/inventory/test_exposure.py",
+    "store_reconcile": "the audit log: tests/test_reconcile.py",
     "store_differences": "the stock movements, or the audit log",
     "sku_inbox": "services that have cases: map_sku, give_sku; its own decisions: tests/admin/test_problems.py",
     "store_carriers": "its service has a case below",
@@ -321,6 +322,11 @@ ELSEWHERE = {
     "store_first_sync": "a job",
     "store_reconnect": "its service has a case below",
     "connect_channel": "its service has a case below",
+    "product_list_on": "tests/admin/test_listing_forms.py",
+    "product_attributes": "tests/admin/test_list_many.py",
+    "set_category": "tests/admin/test_list_many.py",
+    "list_many": "tests/admin/test_list_many.py",
+    "catalogue_productcategory_add": "tests/admin/test_list_many.py",
     "catalogue_product_add": "its service has a case below",
     "catalogue_product_change": "its service has a case below",
     "orders_job": "cancels a job",
@@ -341,6 +347,19 @@ ELSEWHERE = {
     "hooks": "a page that only shows",
     "hook_new": "tests/channels/test_hooks.py",
     "hook": "tests/channels/test_hooks.py",
+    "carrier_account": "tests/carriers/test_pages.py",
+    "carrier_account_new": "tests/carriers/test_pages.py",
+    "carrier_account_state": "the service of stores, which has a case",
+    "carrier_account_disconnect": "the service of stores, which has a case",
+    "store_carrier_rules": "the audit log: tests/carriers/test_rules.py",
+    "carrier_names": "the service of the carrier map, which has a case below",
+    "parcel_said": "the timeline of the order",
+    "report_events": "the timeline of the order, by the name of the key",
+    "label_buy": "the label, and the timeline of the order",
+    "label_prices": "the label, and the timeline of the order",
+    "label_act": "the timeline of the order",
+    "label_file": "the label, which counts its prints",
+    "label_job": "cancels a job",
     "wms": "tests/wms/test_setup.py",
     "wms_new": "tests/wms/test_setup.py",
     "wms_state": "tests/wms/test_setup.py",
@@ -399,10 +418,10 @@ def test_every_address_that_takes_a_form_has_a_case_or_another_record() -> None:
     gets = {
         "index", "picture", "original_picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "readyz", "set_language",
         "password_change_done", "webhook", "auth", "load", "uninstall", "remove_user", "open", "claim", "people",
-        "start", "callback", "admin_password_sent", "admin_password_changed", "document_file", "print_file", "print_progress",
+        "start", "callback", "admin_password_sent", "admin_password_changed", "document_file", "print_file", "print_progress", "label_progress",
         "imports_export_file", "imports_export_progress", "api-root", "openapi-json", "list_jobs", "list_orders", "list_prices",
         "list_products", "list_shipments", "list_skus", "list_stock", "list_stores", "list_warehouses", "read_order",
-        "read_product", "read_shipment",
+        "read_product", "read_shipment", "read_parcel",
     }  # fmt: skip
     closed = {
         name
@@ -431,7 +450,7 @@ def allows_form(name: str) -> bool:
 
 def test_the_author_of_a_service_is_the_one_who_acts(rows: Rows) -> None:
     from catalogue.services import products, sku_mapping
-    from orders.services import store_settings
+    from orders.services.rules import store_settings
 
     store = row(Connection, rows)
     carrier = row(Carrier, rows)

@@ -74,7 +74,6 @@ class ProductAct(GalleryActs, OptionActs, Page):
     needs = {
         "variants": CHANGE,
         "price": CHANGE,
-        "list": LISTING,
         "update": LISTING,
         "on": LISTING,
         "off": LISTING,
@@ -194,19 +193,6 @@ class ProductAct(GalleryActs, OptionActs, Page):
             "sku": row.external_sku,
             "store": row.connection.name,
         }
-
-    def do_list(self, request: HttpRequest, product: Product) -> str:
-        pk = request.POST.get("store", "")
-        store = get_object_or_404(Connection, pk=whole_number(pk) or 0)
-        listings_services.list_on_store(
-            product, store, category_external_ids=request.POST.getlist("category")
-        )
-        if store.is_read_only:
-            return (
-                gettext("The listing will be created in %s when the store is live. It is read-only now.")
-                % store.name
-            )
-        return gettext("The listing is being created in %s.") % store.name
 
     def do_update(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)

@@ -23,7 +23,7 @@ from catalogue.admin.editor.gallery import pictures_of, upload_hint
 from catalogue.admin.editor.options import options_card
 from catalogue.admin.store.columns import DELETE, LISTING, LISTING_COLOURS, columns_of
 from catalogue.errors import CatalogueError
-from catalogue.models import Category, Product, Variant
+from catalogue.models import Product, Variant
 from catalogue.pricing import typed_amount
 from catalogue.services import products
 from catalogue.services import variants as variants_services
@@ -32,7 +32,6 @@ from catalogue.services.details.descriptions import Cleaned, clean, safe_html
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.panels import panels_of
-from oms.kit.numbers import whole_number
 
 AMOUNTS = ("price", "selling_price", "cost")
 #: A description without any tag is shown with its line ends.
@@ -125,17 +124,7 @@ class ProductPage(Page):
             ),
             allowed={name: user.has_perm(name) for name in (LISTING, DELETE)},
             no_role=gettext("Your role does not allow this."),
-            asked=request.GET.get("list", ""),
-            categories=self._categories(request.GET.get("list", "")),
         )
-
-    @staticmethod
-    def _categories(store: str) -> list[Category]:
-        """Return the categories of the store in whose form the product is being listed; at most 1,000."""
-        store_id = whole_number(store)
-        if store_id is None:
-            return []
-        return list(Category.objects.filter(connection_id=store_id, is_active=True).order_by("path")[:1000])
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Save the details that all variants have in common."""

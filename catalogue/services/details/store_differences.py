@@ -41,7 +41,7 @@ def details_that_differ(
     A field that waits to be sent is said to wait. What no import has shown yet is not compared.
     """
     found = []
-    title = title_in_store(listing, product, rows)
+    title = listing.own_title or title_in_store(listing, product, rows)
     if listing.remote_title and listing.remote_title.strip() != title.strip():
         found.append(
             Difference(

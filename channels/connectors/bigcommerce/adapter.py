@@ -21,6 +21,7 @@ from channels.connectors.bigcommerce.stock_prices import StockAndPrices
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import NotSupported, Rejected
 from channels.contract.records.account import AccountRecord, WebhookRecord
+from channels.contract.records.listings import PlannedRequest
 from channels.contract.records.orders import CarrierRecord, FulfilmentEvent, OrderRecord, StatusRecord
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord, ProductRecord
@@ -128,6 +129,12 @@ class BigCommerceAdapter(ChannelAdapter):
 
     def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
         return self.stock_prices.push_prices(updates, currency=self.facts.currency, places=self.facts.places)
+
+    def check_listing(self, draft: ListingDraft) -> Sequence[Rejected]:
+        return self.listings.check(draft)
+
+    def plan_listing(self, draft: ListingDraft) -> Sequence[PlannedRequest]:
+        return self.listings.plan(draft)
 
     def create_listing(self, draft: ListingDraft) -> ListingResult:
         return self.listings.create(draft)

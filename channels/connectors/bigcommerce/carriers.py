@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from channels.contract.carriers import find_carrier
+from channels.contract.carriers.names import find_carrier
 from channels.contract.records.orders import CarrierRecord
 
 PROVIDER, SLUG = "provider:", "slug:"

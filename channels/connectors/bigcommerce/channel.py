@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from channels.connectors.bigcommerce import listing_bodies
 from channels.connectors.bigcommerce.statuses import EVENTS, STATUSES
 from channels.contract.personal import PersonalFields
+from channels.contract.records.listings import ListingRules
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import (
     AppPages,
@@ -207,6 +209,23 @@ SPEC = ChannelSpec(
         StoreSetting(
             "push_completed", _("Complete orders in BigCommerce when they are completed in Manifold")
         ),
+    ),
+    listing_rules=ListingRules(
+        title_length=listing_bodies.NAME,
+        many_categories=True,
+        free_attributes=True,
+        picture_note=_("PNG, JPEG, GIF, BMP or WebP, at most 8 MB each."),
+        field_names={
+            "name": "title",
+            "brand_name": "brand",
+            "categories": "category_external_ids",
+            "custom_fields": "attributes",
+            "images": "image_urls",
+            "image_url": "image_urls",
+            "option_values": "variants",
+            "sale_price": "selling_price",
+            "upc": "barcode",
+        },
     ),
     batch_sizes={"stock": STOCK_BATCH, "price": PRICE_BATCH},
     intro=_(

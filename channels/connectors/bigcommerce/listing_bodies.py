@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 
 from channels.contract.errors import Rejected
+from channels.contract.records.listings import refusals_of
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ListingResult, PriceUpdate, VariantDraft
 from channels.contract.translation import gettext as _
@@ -77,6 +80,17 @@ def new_product(draft: ListingDraft, *, places: int, with_stock: bool) -> dict[s
         "variants": [_variant(variant, places, with_stock) for variant in draft.variants],
     }
     return body
+
+
+def refusals(draft: ListingDraft, *, places: int) -> list[Rejected]:
+    """Return what BigCommerce would refuse of a new listing, one refusal for each field."""
+    return refusals_of(
+        partial(changed_product, draft, fields=frozenset({"title"})),
+        partial(changed_product, draft, fields=frozenset({"warranty"})),
+        *(partial(_sku, variant) for variant in draft.variants),
+        *(partial(amount, variant.price, places) for variant in draft.variants),
+        partial(new_product, replace(draft, title="-", warranty=""), places=places, with_stock=False),
+    )
 
 
 def _variant(variant: VariantDraft, places: int, with_stock: bool) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from channels.connectors.bigcommerce.client import ID_ALONE, LEAN
 from channels.connectors.bigcommerce.reference_data import StoreFacts
 from channels.connectors.bigcommerce.stock_prices import WRONG_CURRENCY
 from channels.contract.errors import ChannelError, Rejected, Uncertain
+from channels.contract.records.listings import PlannedRequest, refusals_of
 from channels.contract.records.updates import ListingDraft, ListingResult
 from channels.contract.values import text
 from channels.http.pictures import Picture, PictureReader, shown
@@ -53,11 +54,36 @@ class Listings:
         """Show or hide the product."""
         self.client.put(f"/v3/catalog/products/{external_id}", {"is_visible": active}, ID_ALONE)
 
-    def create(self, draft: ListingDraft) -> ListingResult:
-        """Create the product. `Uncertain` says that it may exist: `find` looks for it before the next try."""
+    def check(self, draft: ListingDraft) -> list[Rejected]:
+        """Return what BigCommerce would refuse of a new listing. Makes no request: without a known currency it is not checked."""
+        known = self.facts.known("decimal_places")
+        found = listing_bodies.refusals(draft, places=2 if known is None else int(known))
+        if self.facts.connection.currency:
+            found += refusals_of(lambda: self._check_currency(draft))
+        return found
+
+    def plan(self, draft: ListingDraft) -> list[PlannedRequest]:
+        """Return the requests of `create`: the product, pictures that go as files, the storefront."""
+        path = "/v3/catalog/products/{id}"
+        planned = [PlannedRequest("POST", "/v3/catalog/products", self._body(draft))]
+        planned += [
+            PlannedRequest("POST", f"{path}/images", image, _("The picture is sent as a file."))
+            for image in listing_bodies.images(draft)
+            if listing_bodies.is_too_long(image)
+        ]
+        if self.storefront:
+            row = {"product_id": "{id}", "channel_id": self.storefront}
+            planned.append(PlannedRequest("PUT", "/v3/catalog/products/channel-assignments", [row]))
+        return planned
+
+    def _body(self, draft: ListingDraft) -> dict[str, Any]:
         self._check_currency(draft)
         with_stock = self.facts.location == self.facts.default_location
-        body = listing_bodies.new_product(draft, places=self.facts.places, with_stock=with_stock)
+        return listing_bodies.new_product(draft, places=self.facts.places, with_stock=with_stock)
+
+    def create(self, draft: ListingDraft) -> ListingResult:
+        """Create the product. `Uncertain` says that it may exist: `find` looks for it before the next try."""
+        body = self._body(draft)
         files = self._files(listing_bodies.images(draft))  # before anything is created
         made = self.client.post("/v3/catalog/products", body, ID_ALONE)["data"]
         path = f"/v3/catalog/products/{made['id']}"

@@ -17,7 +17,9 @@ from channels.connectors.etsy.products import ProductReader
 from channels.connectors.etsy.reference_data import ShopFacts
 from channels.connectors.etsy.stock_prices import StockAndPrices
 from channels.contract.adapter import ChannelAdapter
+from channels.contract.errors import Rejected
 from channels.contract.records.account import AccountRecord, WebhookRecord
+from channels.contract.records.listings import PlannedRequest
 from channels.contract.records.orders import CarrierRecord, OrderRecord, StatusRecord
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, CategoryRecord, ProductRecord
@@ -111,6 +113,12 @@ class EtsyAdapter(ChannelAdapter):
 
     def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
         return self.stock_prices.push_prices(updates)
+
+    def check_listing(self, draft: ListingDraft) -> Sequence[Rejected]:
+        return self.listings.check(draft)
+
+    def plan_listing(self, draft: ListingDraft) -> Sequence[PlannedRequest]:
+        return self.listings.plan(draft)
 
     def create_listing(self, draft: ListingDraft) -> ListingResult:
         return self.listings.create(draft)

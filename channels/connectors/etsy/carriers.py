@@ -10,7 +10,7 @@ import re
 
 from django.utils.translation import gettext as _
 
-from channels.contract.carriers import carrier_key, find_carrier
+from channels.contract.carriers.names import carrier_key, find_carrier
 from channels.contract.records.orders import CarrierRecord
 
 OTHER = "other"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from channels.connectors.etsy import listing_bodies
 from channels.connectors.etsy.payloads import MOST_UNITS
 from channels.connectors.etsy.statuses import EVENTS, STATUSES
 from channels.contract.personal import PersonalFields
+from channels.contract.records.listings import ListingField, ListingRules
 from channels.contract.spec import (
     AppPages,
     BudgetSpec,
@@ -165,6 +167,45 @@ SPEC = ChannelSpec(
         ),
         StoreSetting("return_policy_id", _("Return policy of new listings"), kind="remote", default=""),
         StoreSetting("shop_section_id", _("Shop section of new listings"), kind="remote", default=""),
+    ),
+    listing_rules=ListingRules(
+        title_length=listing_bodies.TITLE,
+        needs_category=True,
+        pictures=listing_bodies.MOST_IMAGES,
+        picture_note=_("A listing that is on sale needs at least one picture."),
+        options=2,
+        by_category=True,
+        fields=(
+            ListingField("shipping_profile_id", _("Shipping profile"), True, "shipping_profile_id"),
+            ListingField("readiness_state_id", _("Processing profile"), True, "readiness_state_id"),
+            ListingField("return_policy_id", _("Return policy"), setting="return_policy_id"),
+            ListingField("shop_section_id", _("Shop section"), setting="shop_section_id"),
+            ListingField("who_made", _("Who made it"), values=("i_did", "someone_else", "collective")),
+            ListingField(
+                "when_made", _("When it was made"), help_text=_("Etsy's value, such as made_to_order.")
+            ),
+            ListingField("is_supply", _("Is a supply or tool"), values=("false", "true")),
+            ListingField(
+                "tags",
+                _("Tags"),
+                help_text=_("Up to 13, separated by commas, each of at most 20 characters."),
+            ),
+            ListingField("materials", _("Materials"), help_text=_("Separated by commas.")),
+        ),
+        field_names={
+            "taxonomy_id": "category_external_ids",
+            "image": "image_urls",
+            "images": "image_urls",
+            "property_values": "variants",
+            "shipping_profile_id": "attribute:shipping_profile_id",
+            "readiness_state_id": "attribute:readiness_state_id",
+            "return_policy_id": "attribute:return_policy_id",
+            "shop_section_id": "attribute:shop_section_id",
+            "who_made": "attribute:who_made",
+            "when_made": "attribute:when_made",
+            "tags": "attribute:tags",
+            "materials": "attribute:materials",
+        },
     ),
     batch_sizes={"stock": 25, "price": 25},
     intro=_("Sign in at Etsy as the owner of the shop and allow this application. Any country; API V3."),

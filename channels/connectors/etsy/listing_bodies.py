@@ -7,11 +7,13 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 
 from channels.connectors.etsy import payloads
 from channels.connectors.etsy.payloads import MOST_UNITS, live
 from channels.contract.errors import Rejected
+from channels.contract.records.listings import refusals_of
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
 from channels.contract.translation import gettext as _
@@ -169,6 +171,29 @@ def new_listing(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, A
         "readiness_state_id": readiness(chosen),
         "type": "physical",
     }
+
+
+def refusals(draft: ListingDraft, defaults: Mapping[str, str], *, is_published: bool) -> list[Rejected]:
+    """Return what Etsy would refuse of a new listing; `is_published`: it is put on sale at once, which needs a picture.
+
+    A profile that is not chosen is no fault here: the shop may have only one.
+    """
+    category = next(iter(draft.category_external_ids), "") or defaults.get("taxonomy_id", "")
+    chosen = chosen_for(draft, defaults)
+    texts = {name: chosen[name] for name in ("tags", "materials") if name in chosen}
+    return refusals_of(
+        partial(title, draft.title),
+        partial(number, category, CATEGORY, "category_external_ids"),
+        *(partial(listing_fields, {name: value}) for name, value in texts.items()),
+        *(partial(price_of, variant) for variant in draft.variants),
+        partial(inventory, draft, None),
+        partial(_check_picture, draft if is_published else None),
+    )
+
+
+def _check_picture(draft: ListingDraft | None) -> None:
+    if draft is not None and not pictures(draft):
+        raise Rejected(_("Etsy puts no listing on sale without a picture. Add one."), field="image_urls")
 
 
 def chosen_for(draft: ListingDraft, defaults: Mapping[str, str]) -> dict[str, str]:

@@ -15,6 +15,7 @@ from channels.connectors.etsy.products import BATCH, MOST_OFFSET
 from channels.connectors.etsy.reference_data import LISTS, ShopFacts
 from channels.connectors.etsy.stock_prices import Change, StockAndPrices
 from channels.contract.errors import ChannelError, Rejected, Uncertain
+from channels.contract.records.listings import PlannedRequest
 from channels.contract.records.updates import ListingDraft, ListingResult, PriceUpdate
 from channels.contract.values import text
 from channels.http.pictures import Picture, PictureReader
@@ -74,6 +75,41 @@ class Listings:
         files = self._files(draft)
         made = self.client.form("POST", self.facts.path("listings"), form, repeatable=False)
         return self._finish(str(made["listing_id"]), draft, files)
+
+    def check(self, draft: ListingDraft) -> list[Rejected]:
+        """Return what Etsy would refuse of a new listing. Makes no request."""
+        defaults = {name: str(self.connection.option(name) or "") for name in ("taxonomy_id", *LISTS)}
+        is_published = bool(self.connection.option("publish_new"))
+        return listing_bodies.refusals(draft, defaults, is_published=is_published)
+
+    def plan(self, draft: ListingDraft) -> list[PlannedRequest]:
+        """Return the requests of `create`, in their order. Profiles, policies and the category's properties are read."""
+        draft = self._with_ids(draft)
+        form = listing_bodies.new_listing(draft, self._defaults)
+        readiness = listing_bodies.readiness(listing_bodies.chosen_for(draft, self._defaults))
+        document = stock_prices.bare(listing_bodies.inventory(draft, readiness))
+        path = self.facts.path("listings/{id}")
+        pictures = [
+            PlannedRequest("POST", f"{path}/images", {"rank": rank, "overwrite": True, "image": url})
+            for rank, url in enumerate(listing_bodies.pictures(draft), start=1)
+        ]
+        attributes = [
+            PlannedRequest("PUT", f"{path}/properties/{property_id}", body)
+            for property_id, body in self._attribute_forms(draft)
+        ]
+        planned = [
+            PlannedRequest("POST", self.facts.path("listings"), form, _("A draft, which costs no fee.")),
+            *pictures,
+            PlannedRequest("PUT", "/listings/{id}/inventory", document),
+            *attributes,
+        ]
+        if listing_bodies.has_pictured_options(draft):
+            note = _("The picture of each variation.")
+            planned.append(PlannedRequest("POST", f"{path}/variation-images", note=note))
+        if self.connection.option("publish_new"):
+            note = _("Puts it on sale. Etsy charges its listing fee.")
+            planned.append(PlannedRequest("PATCH", path, {"state": "active"}, note))
+        return planned
 
     def find(self, draft: ListingDraft) -> ListingResult | None:
         """Finish an earlier try that broke off, or return None.

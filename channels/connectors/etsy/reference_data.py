@@ -122,12 +122,13 @@ def pull_categories(client: EtsyClient) -> Page[CategoryRecord]:
 def pull_attributes(facts: ShopFacts, query: PullQuery, page: str | None) -> Page[AttributeRecord]:
     """Return the properties of these categories, else of those of the active listings; one call for each category.
 
-    The first page also has the fields of a listing that are no property of any category, such as its tags.
+    A page of chosen categories and the first page also have the fields of a listing that are no property of any category, such as its tags.
     """
     client = facts.client
     if query.ids:
         wanted = [int(external_id) for external_id in query.ids if is_whole_number(external_id)]
-        return Page([record for taxonomy_id in wanted for record in _properties(client, taxonomy_id)])
+        found = [record for taxonomy_id in wanted for record in _properties(client, taxonomy_id)]
+        return Page([*fields(facts.all_choices()), *found])
     offset, seen = json.loads(page) if page else (0, [])
     answer = client.get(facts.path("listings"), state="active", limit=BATCH, offset=offset)
     rows = list_in(answer, "results", LABEL)

@@ -9,15 +9,24 @@ from typing import Any
 
 from django.utils import timezone
 
-from channels.connectors.onbuy import auth, fulfilment, orders, products, reference_data, stock_prices
+from channels.connectors.onbuy import (
+    auth,
+    fulfilment,
+    listing_bodies,
+    orders,
+    products,
+    reference_data,
+    stock_prices,
+)
 from channels.connectors.onbuy.channel import SPEC
 from channels.connectors.onbuy.client import OnBuyClient
 from channels.connectors.onbuy.listings import UPDATE, Maker
 from channels.connectors.onbuy.payloads import UK
 from channels.contract import used_values
 from channels.contract.adapter import ChannelAdapter
-from channels.contract.errors import ChannelError
+from channels.contract.errors import ChannelError, Rejected
 from channels.contract.records.account import AccountRecord
+from channels.contract.records.listings import PlannedRequest
 from channels.contract.records.orders import CarrierRecord, OrderRecord, StatusRecord
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, BrandRecord, CategoryRecord, ProductRecord
@@ -104,6 +113,12 @@ class OnBuyAdapter(ChannelAdapter):
 
     def change_listings(self, jobs: Sequence[ListingJob]) -> Sequence[ListingResult | ChannelError]:
         return self.maker.change(jobs)
+
+    def check_listing(self, draft: ListingDraft) -> Sequence[Rejected]:
+        return listing_bodies.refusals(draft, self.maker.terms)
+
+    def plan_listing(self, draft: ListingDraft) -> Sequence[PlannedRequest]:
+        return self.maker.plan(draft)
 
     def create_listing(self, draft: ListingDraft) -> ListingResult:
         return _only(self.maker.make([ListingJob(draft)]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from channels.contract.carriers import carrier_key, find_carrier
+from channels.contract.carriers.names import carrier_key, find_carrier
 from channels.contract.records.updates import ShipmentUpdate
 from oms.kit.numbers import whole_number
 

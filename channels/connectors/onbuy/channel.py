@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from channels.connectors.onbuy import listing_bodies
 from channels.connectors.onbuy.statuses import EVENTS, STATUSES
 from channels.contract.personal import PersonalFields
+from channels.contract.records.listings import ListingRules
 from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import (
     BudgetSpec,
@@ -205,6 +207,27 @@ SPEC = ChannelSpec(
         StoreSetting("puts_per_day", _("Change requests per day"), kind="number", default=4800),
         StoreSetting("posts_per_hour", _("Create requests per hour"), kind="number", default=240),
         StoreSetting("posts_per_day", _("Create requests per day"), kind="number", default=4800),
+    ),
+    listing_rules=ListingRules(
+        title_length=listing_bodies.TITLE,
+        needs_category=True,
+        needs_brand=True,
+        needs_description=True,
+        pictures=1 + listing_bodies.IMAGES,
+        picture_note=_("OnBuy downloads the pictures: their addresses must be public."),
+        options=2,
+        by_category=True,
+        field_names={
+            "product_name": "title",
+            "category_id": "category_external_ids",
+            "brand_name": "brand",
+            "brand_id": "brand",
+            "product_codes": "barcode",
+            "default_image": "image_urls",
+            "additional_images": "image_urls",
+            "features": "attributes",
+            "technical_detail": "attributes",
+        },
     ),
     batch_sizes={"stock": BATCH, "price": BATCH, "listing.create": PRODUCTS, "listing.update": PRODUCTS},
     intro=_(

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 
 from channels.connectors.onbuy.payloads import GROUP, NO_SKU, moment, text
 from channels.contract.errors import Rejected
+from channels.contract.records.listings import refusals_of
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
 from channels.contract.translation import gettext as _
@@ -77,15 +80,10 @@ def new_product(
     details: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """Return the body of `POST /products`. Raise `Rejected` with the field for values that OnBuy would refuse."""
-    if not draft.category_external_ids:
-        raise Rejected(
-            _("OnBuy needs a category. Choose one for this listing."), field="category_external_ids"
-        )
-    if not draft.brand:
-        raise Rejected(_("OnBuy needs a brand. Enter the brand of the product."), field="brand")
+    _check_brand(draft)
     body: dict[str, Any] = {
         "uid": draft.ref,
-        "category_id": int(draft.category_external_ids[0]),
+        "category_id": category_id(draft),
         "published": 1,
         **content(draft, ("title", "description", "brand", "image_urls")),
     }
@@ -99,6 +97,34 @@ def new_product(
     if variant is None:
         raise Rejected(_("A single product has exactly one SKU."), field="variants")
     return body | codes(variant) | {"listings": {"new": offer(variant, terms)}}
+
+
+def refusals(draft: ListingDraft, terms: Mapping[str, Any]) -> list[Rejected]:
+    """Return what OnBuy would refuse of a new listing, one refusal for each field."""
+    whole = replace(draft, title="-", description="-", brand="-", category_external_ids=("0",))
+    return refusals_of(
+        partial(category_id, draft),
+        partial(_check_brand, draft),
+        partial(content, draft, ("title",)),
+        partial(content, draft, ("description",)),
+        *(partial(codes, variant) for variant in draft.variants),
+        *(partial(offer, variant, terms) for variant in draft.variants),
+        partial(new_product, whole, terms=terms, features=()),
+    )
+
+
+def category_id(draft: ListingDraft) -> int:
+    """Return the number of the draft's category; raise `Rejected` without one."""
+    if not draft.category_external_ids:
+        raise Rejected(
+            _("OnBuy needs a category. Choose one for this listing."), field="category_external_ids"
+        )
+    return int(draft.category_external_ids[0])
+
+
+def _check_brand(draft: ListingDraft) -> None:
+    if not draft.brand:
+        raise Rejected(_("OnBuy needs a brand. Enter the brand of the product."), field="brand")
 
 
 def content(draft: ListingDraft, fields: Sequence[str]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from channels.connectors.onbuy.client import (
 from channels.connectors.onbuy.payloads import text
 from channels.connectors.onbuy.products import Queue, listing, opcs_of
 from channels.contract.errors import ChannelError, Rejected, Uncertain
+from channels.contract.records.listings import PlannedRequest
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ListingJob, ListingResult
 from channels.contract.translation import gettext as _
@@ -135,17 +136,53 @@ class Maker:
         bodies: dict[int, dict[str, Any]] = {}
         for place, draft in items:
             try:
-                bodies[place] = listing_bodies.new_product(
-                    draft,
-                    terms=self.terms,
-                    features=listing_bodies.features(draft, self._of_category(draft, "features")),
-                    details=listing_bodies.details(draft, self._of_category(draft, "technical-details")),
-                )
+                bodies[place] = self._new_body(draft)
             except ChannelError as error:
                 answers[place] = error
         if bodies:
             document = self.client.post("/products", {"products": list(bodies.values())})
             self._accepted(answers, bodies, document, QUEUE)
+
+    def _attributes(self, draft: ListingDraft) -> dict[str, Any]:
+        found = {
+            "features": listing_bodies.features(draft, self._of_category(draft, "features")),
+            "technical_detail": listing_bodies.details(draft, self._of_category(draft, "technical-details")),
+        }
+        return {name: rows for name, rows in found.items() if rows}
+
+    def _new_body(self, draft: ListingDraft) -> dict[str, Any]:
+        return listing_bodies.new_product(
+            draft,
+            terms=self.terms,
+            features=listing_bodies.features(draft, self._of_category(draft, "features")),
+            details=listing_bodies.details(draft, self._of_category(draft, "technical-details")),
+        )
+
+    def plan(self, draft: ListingDraft) -> list[PlannedRequest]:
+        """Return the requests that create this listing: on products that OnBuy has by their barcodes, else as a new product."""
+        if opcs := opcs_of(self.client, draft):
+            note = _("OnBuy has this product already: it is listed on it.")
+            rows = self._listing_rows(draft, opcs)
+            first = PlannedRequest("POST", "/listings", {"listings": rows}, note)
+        else:
+            note = _("OnBuy's queue creates the product, usually within 30 minutes.")
+            first = PlannedRequest("POST", "/products", {"products": [self._new_body(draft)]}, note)
+        now = timezone.now()
+        live = [listing_bodies.live_item(variant, now) for variant in draft.variants]
+        note = _("Afterwards: price and stock, which make the listing live.")
+        return [first, PlannedRequest("PUT", "/listings/by-sku", {"listings": live}, note)]
+
+    def _listing_rows(self, draft: ListingDraft, opcs: Mapping[str, str]) -> list[dict[str, Any]]:
+        group = {"group_sku": listing_bodies.group_sku(draft)} if draft.kind == ProductKind.GROUP else {}
+        return [
+            {
+                "opc": opcs[each.ref],
+                "condition": "new",
+                **listing_bodies.offer(each, self.terms),
+                **group,
+            }
+            for each in draft.variants
+        ]
 
     def _update(self, answers: Answers, items: Sequence[Item]) -> None:
         bodies: dict[int, dict[str, Any]] = {}
@@ -171,6 +208,10 @@ class Maker:
                 _("OnBuy accepts no new options for an existing group. List a new group."), field="variants"
             )
         content = listing_bodies.content(draft, fields)
+        if draft.category_external_ids and "category_external_ids" in draft.changed:
+            content["category_id"] = listing_bodies.category_id(draft)
+        if draft.attributes and "attributes" in draft.changed:
+            content |= self._attributes(draft)
         if not content:
             return None
         row = listing(self.client, draft.variants[0].external_id)
@@ -202,16 +243,7 @@ class Maker:
         """Create listings on existing products of the catalogue, by their OPC. A listing that exists already counts as created."""
         rows: list[dict[str, Any]] = []
         for place, draft in items:
-            group = {"group_sku": listing_bodies.group_sku(draft)} if draft.kind == ProductKind.GROUP else {}
-            rows += [
-                {
-                    "opc": on[place][each.ref],
-                    "condition": "new",
-                    **listing_bodies.offer(each, self.terms),
-                    **group,
-                }
-                for each in draft.variants
-            ]
+            rows += self._listing_rows(draft, on[place])
         errors = {
             str(row.get("sku")): item_error_text(row)
             for row in rows_of(self.client.post("/listings", {"listings": rows}))

@@ -11,6 +11,7 @@ from django.conf import settings
 from channels.connectors.opencart import (
     auth,
     fulfilment,
+    listing_bodies,
     listings,
     orders,
     products,
@@ -23,6 +24,7 @@ from channels.connectors.opencart.client import OpenCartClient, normalise_url
 from channels.contract.adapter import ChannelAdapter
 from channels.contract.errors import Rejected
 from channels.contract.records.account import AccountRecord, WebhookRecord
+from channels.contract.records.listings import PlannedRequest
 from channels.contract.records.orders import OrderRecord, StatusRecord
 from channels.contract.records.pages import Page, PullQuery
 from channels.contract.records.products import AttributeRecord, CategoryRecord, ProductRecord
@@ -93,6 +95,12 @@ class OpenCartAdapter(ChannelAdapter):
     def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
         currency = self._currency if updates else ""
         return stock_prices.push_prices(self.client, updates, currency=currency, zone=self._zone)
+
+    def check_listing(self, draft: ListingDraft) -> Sequence[Rejected]:
+        return listing_bodies.refusals(draft)
+
+    def plan_listing(self, draft: ListingDraft) -> Sequence[PlannedRequest]:
+        return listings.plan(self.client, draft)
 
     def create_listing(self, draft: ListingDraft) -> ListingResult:
         return listings.create(self.client, draft)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from django.utils.translation import gettext_lazy as _
 
+from channels.connectors.opencart import listing_bodies
 from channels.connectors.opencart.statuses import EVENTS, STATUSES
 from channels.contract.personal import PersonalFields
+from channels.contract.records.listings import ListingRules
 from channels.contract.spec import (
     BudgetSpec,
     Capability,
@@ -160,6 +162,22 @@ SPEC = ChannelSpec(
             "notify_customer",
             _("OpenCart sends the customer an e-mail at each status"),
         ),
+    ),
+    listing_rules=ListingRules(
+        title_length=listing_bodies.NAME,
+        many_categories=True,
+        picture_note=_("JPEG, PNG, GIF or WebP, at most 5 MB each. The shop downloads them."),
+        field_names={
+            "name": "title",
+            "descriptions": "title",
+            "manufacturer": "brand",
+            "category_ids": "category_external_ids",
+            "image": "image_urls",
+            "images": "image_urls",
+            "children": "variants",
+            "special": "selling_price",
+            "model": "sku",
+        },
     ),
     batch_sizes={"stock": BATCH, "price": BATCH},
     intro=_(

@@ -6,15 +6,19 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from typing import Any
 
 from channels.connectors.opencart.payloads import FOUR_PLACES
 from channels.contract.errors import Rejected
+from channels.contract.records.listings import refusals_of
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ListingResult, VariantDraft
 from channels.contract.translation import gettext as _
 from oms.kit.numbers import is_whole_number
 
+NAME = 255  # characters of a title (column `name` of OpenCart's table)
+CHILDREN = 100  # SKUs of a group that `product_create` takes
 REF = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 LISTING_FIELDS = (
     "title",
@@ -25,6 +29,23 @@ LISTING_FIELDS = (
     "image_urls",
     "variants",
 )
+
+
+def refusals(draft: ListingDraft) -> list[Rejected]:
+    """Return what the shop would refuse of a new listing, as far as no list of the shop is needed."""
+    body = _group if draft.kind == ProductKind.GROUP else _single
+    return refusals_of(
+        partial(title, draft.title),
+        *(partial(amount, variant.price) for variant in draft.variants),
+        partial(body, draft),
+    )
+
+
+def title(text: str) -> str:
+    """Return the title; raise `Rejected` when OpenCart's table has no room for it."""
+    if not text.strip() or len(text) > NAME:
+        raise Rejected(_("A title has 1 to %d characters in OpenCart.") % NAME, field="title")
+    return text
 
 
 def reference(ref: str) -> str:
@@ -60,7 +81,7 @@ def listing(
     """
     body: dict[str, Any] = {}
     if "title" in fields:
-        body["name"] = draft.title
+        body["name"] = title(draft.title)
     if "description" in fields:
         body["description"] = draft.description
     if "brand" in fields and draft.brand:
@@ -139,6 +160,8 @@ def _group(draft: ListingDraft) -> dict[str, Any]:
     """Return the fields of a group. Several options are joined to one, because OpenCart has stock for one option only."""
     if not draft.variants or not all(variant.options for variant in draft.variants):
         raise Rejected(_("Each SKU of a group product needs its options, such as Size: M."), field="children")
+    if len(draft.variants) > CHILDREN:
+        raise Rejected(_("A group product in OpenCart has at most %d SKUs.") % CHILDREN, field="children")
     names = list(draft.variants[0].options)
     if any(set(variant.options) != set(names) for variant in draft.variants):
         raise Rejected(_("All SKUs of a group product need the same options."), field="children")

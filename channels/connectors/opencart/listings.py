@@ -5,6 +5,7 @@ from __future__ import annotations
 from channels.connectors.opencart import listing_bodies, reference_data
 from channels.connectors.opencart.client import OpenCartClient
 from channels.contract.errors import Rejected
+from channels.contract.records.listings import PlannedRequest
 from channels.contract.records.updates import ListingDraft, ListingResult
 
 
@@ -13,6 +14,12 @@ def create(client: OpenCartClient, draft: ListingDraft) -> ListingResult:
     body = listing_bodies.new_listing(draft, _attribute_ids(client, draft))
     reply = client.post("product_create", body, repeatable=False)
     return listing_bodies.listing_result(draft, reply.data, client.base_url)
+
+
+def plan(client: OpenCartClient, draft: ListingDraft) -> list[PlannedRequest]:
+    """Return the one call that creates the product; the shop's attributes are read."""
+    body = listing_bodies.new_listing(draft, _attribute_ids(client, draft))
+    return [PlannedRequest("POST", "product_create", body)]
 
 
 def find(client: OpenCartClient, draft: ListingDraft) -> ListingResult | None:

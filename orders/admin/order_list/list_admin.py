@@ -19,6 +19,7 @@ from oms.kit.admin.job_pages import ListJobPage
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.authors.audit import Event
 from oms.kit.models import Job
+from orders.admin.carriers import labels
 from orders.admin.documents import list_actions
 from orders.admin.new_order import page as new_order
 from orders.admin.order_list.bulk_moves import BULK_ACTIONS, MOVE_OF_ACTION, shown_on
@@ -67,7 +68,7 @@ class OrderAdmin(OrderColumns, ListAdmin):
     search_fields = ("=number",)  # shows the box; `search_orders` decides what it means
     search_help_text = _("Number, name, e-mail, phone, postcode, town, tracking number, SKU or title")
     resource_classes: ClassVar[Any] = (OrderResource, OrderLineResource)
-    bulk_actions = (*BULK_ACTIONS, *list_actions.actions("orders"))
+    bulk_actions = (*BULK_ACTIONS, *list_actions.actions("orders"), labels.bulk_action("orders"))
     object_page = OrderPage
 
     # --- rows ---

@@ -20,7 +20,7 @@ from oms.kit.admin import panels
 from oms.kit.numbers import whole_number
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap
-from orders.services import store_settings
+from orders.services.rules import store_settings
 
 SEE = "orders.view_carriermap"
 FIELD = "carrier-"

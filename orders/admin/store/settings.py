@@ -17,7 +17,7 @@ from oms.kit.models import Problem
 from oms.kit.problems import code_of
 from orders.errors import OrderError
 from orders.models import Order, OrderSettings
-from orders.services import store_settings
+from orders.services.rules import store_settings
 
 
 class OrdersForm(forms.ModelForm):  # type: ignore[type-arg]

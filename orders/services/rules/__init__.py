@@ -1,1 +1,1 @@
-"""Write, order and switch automation rules, and try one on past orders."""
+"""Rules: write, order and switch automation rules, try one on past orders; the order settings of a store."""

@@ -161,6 +161,11 @@ class Calls(Reference):
             raise refuse(400, "Category is not listable")
         if len(body["product_name"]) > 150:
             raise refuse(400, "product_name is too long")
+        chosen = {feature["option_id"] for feature in body.get("features") or ()}
+        for feature in self.market.features.get(str(body["category_id"]), {"rows": []})["rows"]:
+            options = {option["option_id"] for option in feature["options"]}
+            if feature["required"] and not chosen & options:
+                raise refuse(400, f"Feature {feature['name']} is required for this category")
 
     def update_products(self, body: Row) -> Row:
         results = []

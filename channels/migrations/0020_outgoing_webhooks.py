@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('channels', '0018_lean_indexes'),
+        ('channels', '0019_reconcile'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

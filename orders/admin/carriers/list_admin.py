@@ -32,7 +32,7 @@ class CarrierAdmin(ListAdmin):
     default_sort = "name"
     search_fields = ("^name",)
     search_help_text = _("Search name")
-    fields = ("name", "tracking_url", "is_active")
+    fields = ("name", "tracking_url", "cut_off", "working_days", "transit_days", "is_active")
 
     def with_related(self, request: HttpRequest, rows: list[Any]) -> list[Any]:
         by_hand, by_store, yes, no = gettext("Manifold"), gettext("Store"), gettext("yes"), gettext("no")

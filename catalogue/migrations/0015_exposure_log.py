@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0013_product_editor'),
+        ('catalogue', '0014_listing_forms'),
         ('channels', '0018_lean_indexes'),
     ]
 

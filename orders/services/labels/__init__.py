@@ -1,0 +1,1 @@
+"""Labels: accounts at carriers, what is bought and where, buying once, cancelling, prices, many at once."""
