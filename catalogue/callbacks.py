@@ -50,6 +50,7 @@ MappedHook = Callable[["int | None", Collection[str]], None]
 OfferedHook = Callable[[Connection, Collection[int]], "dict[int, int]"]
 AvailabilityHook = Callable[[Collection[int]], None]
 RecodedHook = Callable[[int], None]
+KitsMadeHook = Callable[[Collection[int], Author], None]
 StockHook = Callable[[Collection[int]], "dict[int, Units]"]
 LowHook = Callable[[], "QuerySet[Any, Any]"]
 
@@ -58,6 +59,7 @@ _mapped: list[MappedHook] = []
 _offered: list[OfferedHook] = []
 _availability: list[AvailabilityHook] = []
 _recoded: list[RecodedHook] = []
+_kits_made: list[KitsMadeHook] = []
 _stock: list[StockHook] = []
 _low: list[LowHook] = []
 _tracking: list[TrackingHook] = []
@@ -99,6 +101,22 @@ def on_recoded(function: RecodedHook) -> RecodedHook:
     if function not in _recoded:
         _recoded.append(function)
     return function
+
+
+def on_kits_made(function: KitsMadeHook) -> KitsMadeHook:
+    """Register `function(variant_ids, by)`: these SKUs have just become kits.
+
+    It raises `CatalogueError` where one cannot be a kit; nothing is changed then.
+    """
+    if function not in _kits_made:
+        _kits_made.append(function)
+    return function
+
+
+def call_kits_made(variant_ids: Collection[int], by: Author) -> None:
+    """Call the functions of `on_kits_made`."""
+    for function in _kits_made if variant_ids else ():
+        function(variant_ids, by)
 
 
 def call_recoded(variant_id: int) -> None:

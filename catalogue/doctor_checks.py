@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils.translation import gettext as _
 
-from catalogue.models import ListingVariant, SkuAlias, Variant, sku_key
+from catalogue.models import KitComponent, ListingVariant, SkuAlias, Variant, sku_key
 from catalogue.pictures import copies
 from oms.kit import doctor
 from oms.kit.doctor import Finding
@@ -38,6 +38,17 @@ def listed_skus_stay_in_their_store() -> Finding:
     )
 
 
+def kits_have_components() -> Finding:
+    """Find kits without components, SKUs with components that are not marked as kits, and kits inside kits."""
+    parts = Exists(KitComponent.objects.filter(kit=OuterRef("pk")))
+    inside = Exists(KitComponent.objects.filter(component=OuterRef("pk")))
+    wrong = Variant.objects.filter(Q(parts, is_kit=False) | Q(~parts, is_kit=True) | Q(inside, is_kit=True))
+    return _found(
+        [f"{row}" for row in wrong.order_by("pk")[:SHOWN]],
+        _("a kit has no components, or is in another kit"),
+    )
+
+
 def pictures_are_copied() -> Finding:
     """Say how many pictures have no small copy yet, and how many cannot have one; neither stops any work."""
     waiting, bad = copies.missing()
@@ -63,5 +74,6 @@ def register_checks() -> None:
     """Register the checks of this module."""
     doctor.register("pictures_are_copied", pictures_are_copied)
     doctor.register_list("pictures", bad_pictures, _("list the pictures that have no small copy, and why"))
+    doctor.register("kits_have_components", kits_have_components)
     doctor.register("skus_have_their_key", skus_have_their_key)
     doctor.register("listed_skus_in_their_store", listed_skus_stay_in_their_store)

@@ -51,6 +51,7 @@ def connect() -> None:
             "sku.sold_again": _("Sold again"),
             "sku.mapped": _("SKU mapped"),
             "sku.unmapped": _("SKU unmapped"),
+            "sku.kit": _("Components of a kit changed"),
             "sku.imported_with": _("Imported with a new SKU"),
             "product.options": _("Options changed"),
             "product.skus_made": _("SKUs made"),

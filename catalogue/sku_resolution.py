@@ -37,6 +37,7 @@ class VariantFacts(NamedTuple):
     sku: str
     barcode: str
     is_counted: bool
+    is_kit: bool
     more: tuple[Any, ...] = ()
 
 
@@ -51,8 +52,8 @@ def variant_facts(variant_ids: Collection[int], more: Sequence[str] = ()) -> Fac
     if not variant_ids:
         return {}
     rows = Variant.objects.filter(pk__in=set(variant_ids)).order_by()
-    found = rows.values_list("pk", "sku", "barcode", "is_counted", *more)
-    return {row[0]: VariantFacts(row[1], row[2], row[3], tuple(row[4:])) for row in found}
+    found = rows.values_list("pk", "sku", "barcode", "is_counted", "is_kit", *more)
+    return {row[0]: VariantFacts(row[1], row[2], row[3], row[4], tuple(row[5:])) for row in found}
 
 
 def resolve_variants(
@@ -107,14 +108,14 @@ def _by_id(
     found = {}
     for external_id, listed_key, variant_id, sku, *rest in rows:
         if facts is not None:
-            facts[variant_id] = VariantFacts(sku, rest[0], rest[1], tuple(rest[2:]))
+            facts[variant_id] = VariantFacts(sku, rest[0], rest[1], rest[2], tuple(rest[3:]))
         found[external_id] = (variant_id, frozenset({listed_key, sku_key(sku)}))
     return found
 
 
 def _of_variant(more: Sequence[str]) -> list[str]:
     """Return the columns of `VariantFacts`, as paths from a listed SKU."""
-    return [f"variant__{name}" for name in ("sku", "barcode", "is_counted", *more)]
+    return [f"variant__{name}" for name in ("sku", "barcode", "is_counted", "is_kit", *more)]
 
 
 def _by_sku(
@@ -132,10 +133,10 @@ def _by_sku(
     listed = ListingVariant.objects.filter(sku_key__in=skus, connection=connection).values_list(
         "sku_key", "variant_id", *_of_variant(more)
     )
-    for listed_key, variant_id, sku, barcode, is_counted, *rest in listed:
+    for listed_key, variant_id, sku, *rest in listed:
         by_sku[listed_key] = variant_id
         if facts is not None:
-            facts[variant_id] = VariantFacts(sku, barcode, is_counted, tuple(rest))
+            facts[variant_id] = VariantFacts(sku, rest[0], rest[1], rest[2], tuple(rest[3:]))
     return by_sku
 
 

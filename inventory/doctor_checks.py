@@ -78,6 +78,18 @@ def in_transit_is_open_transfers() -> Finding:
     )
 
 
+def kits_have_no_stock() -> Finding:
+    """Check that a kit has no units of its own."""
+    wrong = StockItem.objects.filter(variant__is_kit=True).exclude(on_hand=0, allocated=0, unusable=0)
+    return _answer(
+        [
+            f"{item} ({item.on_hand})"
+            for item in wrong.select_related("variant", "warehouse").order_by("pk")[:SHOWN]
+        ],
+        _("a kit has stock of its own"),
+    )
+
+
 def _answer(wrong: list[str], what: str) -> Finding:
     """Return a finding that names the wrong rows; an empty one when there are none."""
     return Finding(not wrong, f"{what}: {', '.join(wrong)}" if wrong else "")
@@ -87,5 +99,6 @@ def register_checks() -> None:
     """Register the checks; called once, when Django has loaded the apps."""
     register("stock_on_hand_is_sum_of_movements", movements_add_up)
     register("stock_allocated_within_on_hand", allocated_within_on_hand)
+    register("stock_of_kits_is_none", kits_have_no_stock)
     register("stock_history_without_gaps", movements_without_gap)
     register("stock_in_transit_is_open_transfers", in_transit_is_open_transfers)

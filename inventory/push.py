@@ -71,11 +71,7 @@ class StockSending:
         self.offers = offers(connection, listing_variant_ids)
         self.may_skip = not connection.spec.orders_deduct_stock
         self.places = locations.locations_of_store(connection)
-        self.free = (
-            locations.available_at(connection, {offer.variant_id for offer in self.offers.values()})
-            if self.places
-            else {}
-        )
+        self.free = locations.available_at(connection, list(self.offers.values())) if self.places else {}
         self.prices = (
             price_with_stock.Prices(connection, list(self.offers))
             if price_with_stock.sends_both(connection)
@@ -173,6 +169,8 @@ def _why(offer: Offer) -> str:
         "cap": _("cap %(cap)s"),
         "most": _("the channel shows at most %(most)s"),
     }
+    if offer.parts:
+        words["available"] = _("%(on_hand)d kits can be made")
     figures = {"on_hand": offer.on_hand, "allocated": offer.allocated, **offer.limits._asdict()}
     return ", ".join(words[name] % figures for name, _units in steps(offer.available, offer.limits))
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from catalogue.models import ListingVariant
+from catalogue.models import ListingVariant, Variant
+from catalogue.services.kits import kits_with
 from channels.push import outbox, topics
 from inventory import callbacks
 from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement
 from oms.kit.authors.actors import Author
-from oms.kit.bulk import add_to, insert, make
+from oms.kit.bulk import add_to, among, insert, make
 
 Kind = StockMovement.Kind
 
@@ -62,7 +63,8 @@ def apply(
     """Change locked stock items: one UPDATE, one INSERT into the stock history, and the messages for the stores.
 
     `stock_items` is what `lock_stock_items` returned in this transaction; its items have the new figures afterwards.
-    Raises `StockError`, before anything is written, when more would be allocated than is on hand.
+    Raises `StockError`, before anything is written, when more would be allocated than is on hand, and for a kit that would
+    get units.
     """
     items = {item.pk: item for row in stock_items.values() for item in row}
     deltas: dict[int, list[int]] = defaultdict(lambda: [0, 0])
@@ -81,6 +83,8 @@ def apply(
         item = items[pk]
         if not 0 <= item.allocated + allocated <= item.on_hand + delta:
             raise StockError(_impossible(item, delta, allocated))
+        if delta > 0 and item.of_kit:
+            raise StockError(kit_has_no_stock(item.variant.sku))
         if delta != allocated:
             changed.add(item.variant_id)
         if delta > allocated:
@@ -91,7 +95,8 @@ def apply(
     for pk, (delta, allocated) in deltas.items():
         items[pk].on_hand += delta
         items[pk].allocated += allocated
-    availability_changed(changed, more=more)
+    in_kits = {item.variant_id for item in items.values() if item.variant_id in changed and item.in_kit}
+    availability_changed(changed, more=more, in_kits=in_kits)
 
 
 def _add_unusable(changes: Sequence[StockChange], items: Mapping[int, StockItem]) -> None:
@@ -136,16 +141,22 @@ def _impossible(item: StockItem, delta: int, allocated: int) -> str:
     }
 
 
-def availability_changed(variant_ids: Collection[int], *, more: Collection[int] | None = None) -> None:
-    """Enqueue the stock of these variants (ids) for all stores that list them, and start a refill of waiting orders.
+def availability_changed(
+    variant_ids: Collection[int],
+    *,
+    more: Collection[int] | None = None,
+    in_kits: Collection[int] | None = None,
+) -> None:
+    """Enqueue the stock of these variants (ids), and of the kits that contain one, for all stores that list them.
 
-    One upsert into the outbox, in the caller's transaction. `more` are the variants of which more is available than
-    before; None: it may be all.
+    One upsert into the outbox, in the caller's transaction; waiting orders are refilled. `more` are the variants of which
+    more is available than before, `in_kits` those that are in a kit; None: it may be all. One query more for kits.
     """
     if not variant_ids:
         return
+    kits = kits_with(variant_ids if in_kits is None else in_kits)
     outbox.touch_listed(
-        topics.Topic.STOCK, ListingVariant.objects.pushable().filter(variant__in=list(variant_ids))
+        topics.Topic.STOCK, ListingVariant.objects.pushable().filter(variant__in=[*variant_ids, *kits])
     )
     callbacks.stock_increased(variant_ids if more is None else more)
 
@@ -153,7 +164,10 @@ def availability_changed(variant_ids: Collection[int], *, more: Collection[int] 
 def ensure_stock_items(
     wanted: Sequence[tuple[int, int]], *, note_differences: bool = False
 ) -> dict[int, list[StockItem]]:
-    """Lock the stock items of these (variant id, warehouse id) like `lock_stock_items`, and create those that are missing."""
+    """Lock the stock items of these (variant id, warehouse id) like `lock_stock_items`, and create those that are missing.
+
+    Raises `StockError` for a kit that has none: it has no stock of its own.
+    """
     variant_ids = {variant_id for variant_id, _warehouse in wanted}
     stock_items = lock_stock_items(variant_ids, note_differences=note_differences)
     have = {(item.variant_id, item.warehouse_id) for row in stock_items.values() for item in row}
@@ -164,4 +178,21 @@ def ensure_stock_items(
         [StockItem(variant_id=variant_id, warehouse_id=warehouse_id) for variant_id, warehouse_id in missing],
         ignore_conflicts=True,
     )
+    refuse_kits({variant_id for variant_id, _warehouse in missing})
     return lock_stock_items(variant_ids, note_differences=note_differences)
+
+
+def refuse_kits(variant_ids: Collection[int]) -> None:
+    """Raise `StockError` with a sentence when one of these variants is a kit; one query.
+
+    It waits for a transaction that makes one of them a kit: so a new stock item is never one of a kit.
+    """
+    rows = Variant.objects.filter(pk__in=among(variant_ids)).order_by("pk")
+    for sku, is_kit in rows.select_for_update(of=("self",), no_key=True).values_list("sku", "is_kit"):
+        if is_kit:
+            raise StockError(kit_has_no_stock(sku))
+
+
+def kit_has_no_stock(sku: str) -> str:
+    """Return the sentence for a change of the stock of a kit."""
+    return _("%s is a kit and has no stock of its own. Change the stock of its components.") % sku

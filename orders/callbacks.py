@@ -121,6 +121,7 @@ def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
             "line__order__remote_status_id",
             "line__is_added",
             "line__is_substituted",
+            "line__parent",
         )
         .annotate(units=Sum("quantity"), is_reserved=Subquery(entry.values("holds_stock")[:1]))
         .order_by("line__order__placed_at")
@@ -140,8 +141,11 @@ def allocation_holders(stock_item_ids: Collection[int]) -> list[Holder]:
 
 
 def _is_deducted(row: Mapping[str, Any]) -> bool:
-    """Return whether a store has deducted allocated units; it never deducts what only staff added or chose."""
-    if row["line__is_added"] or row["line__is_substituted"]:
+    """Return whether a store has deducted allocated units.
+
+    It never deducts what only staff added or chose, nor components: of a kit it deducts the kit.
+    """
+    if row["line__is_added"] or row["line__is_substituted"] or row["line__parent"]:
         return False
     known = row["line__order__stock_deducted"] if row["is_reserved"] is None else row["is_reserved"]
     return bool(known)
@@ -182,6 +186,7 @@ def deducted_units(connection_id: int, variant_ids: Collection[int], before: dat
         needs_stock=True,
         is_added=False,
         is_substituted=False,
+        parent=None,
     )
     sums = (
         rows.annotate(is_deducted=is_deducted)

@@ -116,6 +116,10 @@ class ShipmentState(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
+#: States of shipments that have not left.
+OPEN_SHIPMENT_STATES = (ShipmentState.PLANNED, ShipmentState.PACKED, ShipmentState.READY)
+
+
 class CancelParty(models.TextChoices):
     """Who asked for a cancellation."""
 

@@ -31,7 +31,7 @@ from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import completion, moves, problems
 from orders.services.labels import bulk, handlers
-from orders.services.stock import backorders, sku_merging, stock_tracking, unpaid_stock
+from orders.services.stock import backorders, kits, sku_merging, stock_tracking, unpaid_stock
 from orders.sheets import merges
 from orders.sheets import parcels as parcel_sheets
 from orders.sheets.formats import FORMATS
@@ -74,6 +74,7 @@ def connect() -> None:
     inventory_hooks.register_deducted(callbacks.deducted_units)
     inventory_hooks.register_sales(callbacks.own_sales)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
+    catalogue_hooks.on_kits_made(kits.kits_made)
     catalogue_hooks.register_tracking(stock_tracking.set_stock_tracking)
     audit.declare(
         {
@@ -111,6 +112,7 @@ def connect() -> None:
         completion.complete_due,
         vanished.check_open_orders,
         sku_merging.move_stragglers,
+        kits.split_waiting,
         wms_shipping.retry_ready,
         wms_shipping.accept_skipped,
     )

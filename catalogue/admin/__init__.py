@@ -4,7 +4,7 @@
 (`oms.kit.admin.panels`) and by `catalogue.callbacks`. Django imports this package, which imports every admin class.
 """
 
-from catalogue.admin import brand_search, brands, categories, listings, products, sku_inbox, variants
+from catalogue.admin import brand_search, brands, categories, kits, listings, products, sku_inbox, variants
 from catalogue.admin.listing import many, product_card, product_categories, suggest
 from catalogue.admin.store import listings as store_listings
 from catalogue.admin.store import messages as store_messages
@@ -13,6 +13,7 @@ __all__ = [
     "brand_search",
     "brands",
     "categories",
+    "kits",
     "listings",
     "many",
     "product_card",

@@ -166,6 +166,25 @@ class VariantLowFilter(FlagFilter):
         return None if low is None else queryset.filter(pk__in=low)
 
 
+class VariantKitFilter(FlagFilter):
+    """SKUs that are made of others."""
+
+    title, parameter_name = _("Kits"), "kits"
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return queryset.filter(is_kit=True)
+
+
+class ProductKitFilter(FlagFilter):
+    """Products with a SKU that is made of others."""
+
+    title, parameter_name = _("Kits"), "kits"
+    is_more = True
+
+    def narrow(self, queryset: QuerySet[Any], value: str) -> QuerySet[Any]:
+        return queryset.filter(pk__in=Variant.objects.filter(is_kit=True).values("product"))
+
+
 class ProductLowFilter(VariantLowFilter):
     """Products with a SKU whose available units are at or below its reorder point."""
 

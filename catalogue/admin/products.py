@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString
@@ -22,7 +22,8 @@ from catalogue.admin.editor.forms import NewProduct
 from catalogue.admin.editor.page import ProductPage
 from catalogue.admin.figures import figure_of
 from catalogue.admin.listing.form_page import ListOnStore
-from catalogue.admin.listing.product_card import ProductAttributes
+from catalogue.admin.listing.many import ListMany
+from catalogue.admin.listing.product_card import ProductAttributes, SetCategory
 from catalogue.admin.product_rows import SkusAndStores, skus_and_stores
 from catalogue.admin.resources import ProductResource
 from catalogue.admin.store.columns import LISTING, store_chip
@@ -78,18 +79,16 @@ def restore(pks: Sequence[int], by: Author, reason: str) -> list[Outcome]:
 
 def choose_store(model_admin: Any, request: HttpRequest, pks: Sequence[int]) -> HttpResponse:
     """Answer List on a store with the choice of the store."""
-    return redirect_with("list_many", pks)
+    page = ListMany(admin_site=model_admin.admin_site)
+    page.setup(request)
+    return page.choose(pks)
 
 
 def choose_category(model_admin: Any, request: HttpRequest, pks: Sequence[int]) -> HttpResponse:
     """Answer Set category with its form."""
-    return redirect_with("set_category", pks)
-
-
-def redirect_with(name: str, pks: Sequence[int]) -> HttpResponse:
-    """Redirect to an own page with these rows."""
-    ids = ",".join(map(str, pks))
-    return HttpResponseRedirect(f"{reverse(f'admin:{name}')}?ids={ids}")
+    page = SetCategory(admin_site=model_admin.admin_site)
+    page.setup(request)
+    return page.choose(pks)
 
 
 def nothing(pks: Sequence[int], by: Author, reason: str) -> list[Outcome]:
@@ -133,6 +132,7 @@ class ProductAdmin(ListAdmin):
         filters.ProductStateFilter,
         filters.BrandFilter,
         filters.ProductLowFilter,
+        filters.ProductKitFilter,
         filters.ProductCategoryFilter,
         filters.ProductDiffersFilter,
     )

@@ -100,6 +100,7 @@ class VariantAdmin(ListAdmin):
         filters.VariantStoreFilter,
         filters.VariantBrandFilter,
         filters.VariantLowFilter,
+        filters.VariantKitFilter,
         filters.VariantDiffersFilter,
     )
     search_fields = ("^sku_key",)
@@ -126,13 +127,20 @@ class VariantAdmin(ListAdmin):
         pictures = thumbnails_of(rows)
         stock = callbacks.stock_of([row.pk for row in rows])
         stopped, untracked = badge(gettext("stopped"), "warning"), badge(gettext("stock not tracked"))
+        kit = badge(gettext("kit"), "info")
         base = reverse("admin:catalogue_product_changelist")
         for row in rows:
             row.picture = pictures.get(row.pk)
             row.units = stock.get(row.pk, callbacks.Units())
             row.url = f"{base}{row.product_id}/#sku-{row.pk}"
             row.state_chips = [
-                chip for is_so, chip in ((row.is_stopped, stopped), (not row.is_counted, untracked)) if is_so
+                chip
+                for is_so, chip in (
+                    (row.is_kit, kit),
+                    (row.is_stopped, stopped),
+                    (not row.is_counted, untracked),
+                )
+                if is_so
             ]
         return rows
 
@@ -164,14 +172,16 @@ class VariantAdmin(ListAdmin):
 
     @cell("num", description=_("on hand"))
     def on_hand(self, row: Any) -> SafeString:
-        return number(row.units.on_hand)
+        return number(None if row.is_kit else row.units.on_hand)
 
     @cell("num", description=_("allocated"))
     def allocated(self, row: Any) -> SafeString:
-        return number(row.units.allocated)
+        return number(None if row.is_kit else row.units.allocated)
 
     @cell("num strong", description=_("available"))
     def available(self, row: Any) -> SafeString:
+        if row.is_kit:
+            return number(None)
         units = row.units.available
         is_low = row.reorder_point is not None and units <= row.reorder_point
         return badge(f"{units:,}", "warning") if is_low else number(units)

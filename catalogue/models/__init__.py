@@ -2,6 +2,7 @@
 
 from catalogue.models.category import CategoryMapping, ListingDefaults, ProductCategory
 from catalogue.models.keys import sku_key
+from catalogue.models.kit import KitComponent
 from catalogue.models.listing import Listing, ListingVariant, SkuAlias
 from catalogue.models.merge import SkuMerge
 from catalogue.models.picture import PictureCopy
@@ -14,6 +15,7 @@ __all__ = [
     "Brand",
     "Category",
     "CategoryMapping",
+    "KitComponent",
     "Listing",
     "ListingDefaults",
     "ListingVariant",

@@ -98,6 +98,12 @@ class Variant(models.Model):
         default=True,
         help_text=_("Off: this SKU has no stock figures, and no stock is allocated or sent."),
     )
+    is_kit = models.BooleanField(
+        _("kit"),
+        default=False,
+        editable=False,
+        help_text=_("Made of other SKUs: it has no stock of its own."),
+    )
     reorder_point = models.PositiveIntegerField(_("reorder point"), null=True, blank=True)
     merged_into = models.ForeignKey(
         "self",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from django.db.models import F, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
+from catalogue import callbacks
 from catalogue.errors import CatalogueError
-from catalogue.models import Listing, ListingVariant, Product, SkuAlias, SkuMerge, Variant
+from catalogue.models import KitComponent, Listing, ListingVariant, Product, SkuAlias, SkuMerge, Variant
 from channels.models import Connection
 from channels.stores import first_sync
 from oms.kit.models import Job
@@ -35,6 +37,8 @@ def check(source: Variant, target: Variant) -> None:
         raise CatalogueError(
             _("Stock is tracked for one of the two SKUs and not for the other. Make them equal first.")
         )
+    if reason := _kit_fault(source, target):
+        raise CatalogueError(reason)
     stores = ListingVariant.objects.filter(variant__in=(source, target)).values("connection")
     running = Job.objects.live().filter(kind=first_sync.KIND, subject_id__in=stores).values("subject_id")
     store = Connection.objects.filter(pk__in=running).first()
@@ -42,6 +46,54 @@ def check(source: Variant, target: Variant) -> None:
         raise CatalogueError(
             _("The first sync of %s is running. Merge the SKUs when it has ended.") % store.name
         )
+
+
+def _kit_fault(source: Variant, target: Variant) -> str:
+    """Return why two SKUs of which one is a kit, or is in one, cannot be merged; "" when they can."""
+    parts = KitComponent.objects.filter(kit__in=(source, target)).select_related("kit")
+    if (one := parts.filter(component__in=(source, target)).first()) is not None:
+        return _("%(kit)s contains the other SKU. Remove it from the kit first.") % {"kit": one.kit.sku}
+    if not target.is_kit:
+        return ""
+    outer = KitComponent.objects.filter(component=source, kit__is_kit=True).select_related("kit").first()
+    if outer is not None:
+        return _("%(sku)s is a component of %(kit)s, and a kit cannot contain another kit.") % {
+            "sku": source.sku,
+            "kit": outer.kit.sku,
+        }
+    if callbacks.stock_of([source.pk]).get(source.pk, callbacks.Units()).on_hand:
+        return _("%(sku)s has stock, and the kit %(kit)s has none of its own. Set it to 0 first.") % {
+            "sku": source.sku,
+            "kit": target.sku,
+        }
+    return ""
+
+
+def _move_in_kits(source: Variant, target: Variant) -> list[list[int]]:
+    """Put `target` in place of `source` in all kits; return (kit, units of source, units of target before) for each."""
+    before = dict(KitComponent.objects.filter(component=target).values_list("kit", "quantity"))
+    rows = KitComponent.objects.filter(component=source).order_by("pk")
+    moved = [[kit, units, before.get(kit, 0)] for kit, units in rows.values_list("kit", "quantity")]
+    both = [kit for kit, _units, had in moved if had]
+    doubled = KitComponent.objects.filter(component=source, kit=OuterRef("kit")).values("quantity")
+    KitComponent.objects.filter(component=target, kit__in=both).update(
+        quantity=F("quantity") + Subquery(doubled)
+    )
+    rows.filter(kit__in=both).delete()
+    rows.update(component=target)
+    return moved
+
+
+def _move_back_in_kits(source: Variant, target: Variant, moved: Sequence[Sequence[int]]) -> None:
+    """Undo `_move_in_kits` in the kits that were not changed since."""
+    now = dict(KitComponent.objects.filter(component=target).values_list("kit", "quantity"))
+    same = [(kit, units, had) for kit, units, had in moved if now.get(kit) == units + had]
+    alone = [kit for kit, _units, had in same if not had]
+    KitComponent.objects.filter(component=target, kit__in=alone).update(component=source)
+    for kit, units, had in same:
+        if had:
+            KitComponent.objects.filter(component=target, kit=kit).update(quantity=had)
+            KitComponent.objects.create(kit_id=kit, component=source, quantity=units)
 
 
 def move_to_target(source: Variant, target: Variant) -> dict[str, Any]:
@@ -56,6 +108,7 @@ def move_to_target(source: Variant, target: Variant) -> dict[str, Any]:
     SkuAlias.objects.update_or_create(
         connection=None, sku_key=source.sku_key, defaults={"variant": target, "sku": source.sku}
     )
+    in_kits = _move_in_kits(source, target)
     listings = _follow_product({pk for _row, pk in listed}, target.product_id)
     Variant.objects.filter(merged_into=source).update(merged_into=target)
     source.merged_into = target
@@ -72,6 +125,7 @@ def move_to_target(source: Variant, target: Variant) -> dict[str, Any]:
         "listed": [pk for pk, _listing in listed],
         "listings": sorted(listings),
         "aliases": aliases,
+        "kits": in_kits,
         "is_archived": is_archived,
     }
 
@@ -83,6 +137,7 @@ def move_back(merge: SkuMerge) -> None:
     SkuAlias.objects.filter(pk__in=moved["aliases"], variant=target).update(variant=source)
     SkuAlias.objects.filter(connection=None, sku_key=source.sku_key, variant=target).delete()
     Listing.objects.filter(pk__in=moved["listings"], product=target.product).update(product=source.product)
+    _move_back_in_kits(source, target, merge.moved.get("kits", []))
     source.merged_into = None
     source.save(update_fields=["merged_into"])
     if merge.moved.get("is_archived"):

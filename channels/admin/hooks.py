@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.models import HookDelivery, HookSubscription
 from channels.ops.hooks import sending, subscriptions
 from channels.ops.hooks.subscriptions import HookError
-from channels.stores.hook_kinds import kinds
+from channels.push.hook_kinds import kinds
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, add, form_token, is_repeated
 from oms.kit.authors.actors import person

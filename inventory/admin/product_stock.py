@@ -43,7 +43,9 @@ def stock(request: HttpRequest, product: Product) -> dict[str, Any]:
                 variant,
                 items[variant.pk],
                 offers[variant.pk],
-                f"{adjust}?{urlencode({'sku': variant.sku})}" if adjust and variant.is_counted else "",
+                f"{adjust}?{urlencode({'sku': variant.sku})}"
+                if adjust and variant.is_counted and not variant.is_kit
+                else "",
             )
             for variant in variants
         ]

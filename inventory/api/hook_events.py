@@ -9,7 +9,7 @@ from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Variant
-from channels.stores import hook_kinds as events
+from channels.push import hook_kinds as events
 from inventory.models import StockItem, StockMovement
 
 STOCK: Final = "stock.changed"

@@ -18,6 +18,7 @@ from inventory.errors import StockError
 from inventory.models import StockItem, StockMovement, Warehouse, WarehouseMapping
 from inventory.services.adjust import Adjustment, adjust_many
 from inventory.services.warehouse_mapping import main_warehouse
+from inventory.stock_changes import kit_has_no_stock
 from oms.kit.bulk import among
 from oms.kit.imports.kinds import ZEROED, Draft, RowsRefused, Session
 from oms.kit.sheets.records import CLEAR
@@ -84,6 +85,9 @@ class StockPart:
             return
         if variant is not None and not variant.is_counted:
             draft.reject("quantity", "stock-not-tracked", _("The stock of %s is not tracked.") % variant.sku)
+            return
+        if variant is not None and variant.is_kit and values["quantity"] != 0:
+            draft.reject("quantity", "kit-has-no-stock", kit_has_no_stock(variant.sku))
             return
         here = on_hand.get(variant.pk, {}) if variant is not None else {}
         warehouse = _warehouse_of(draft, here, warehouses)

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0015_exposure_log'),
+        ('catalogue', '0016_exposure_log'),
         ('inventory', '0009_rules_and_routing'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

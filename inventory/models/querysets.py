@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Exists, F, OuterRef, Subquery, Sum
 
+from catalogue.models import KitComponent
+
 if TYPE_CHECKING:
     from inventory.models import StockItem
 
@@ -31,8 +33,17 @@ class StockItemQuerySet(models.QuerySet["StockItem"]):
         )
 
     def locked(self, variant_ids: Iterable[int]) -> list[StockItem]:
-        """Lock and return the stock items of these variants (ids) by primary key, so that two transactions cannot deadlock."""
-        return list(self.filter(variant__in=list(variant_ids)).select_for_update(of=("self",)).order_by("pk"))
+        """Lock and return the stock items of these variants (ids) by primary key, so that two transactions cannot deadlock.
+
+        Each has `of_kit` and `in_kit`: whether its variant is a kit now, or a component of one.
+        """
+        rows = self.filter(variant__in=list(variant_ids)).noting_kits()
+        return list(rows.select_for_update(of=("self",)).order_by("pk"))
+
+    def noting_kits(self) -> Self:
+        """Return the stock items with `of_kit` and `in_kit`: whether the variant is a kit, or a component of one."""
+        kits = KitComponent.objects.filter(component=OuterRef("variant"))
+        return self.annotate(of_kit=F("variant__is_kit"), in_kit=Exists(kits))
 
     def noting_differences(self) -> Self:
         """Return the stock items with `has_difference` and `merged_into`.

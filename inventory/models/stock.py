@@ -33,6 +33,9 @@ class StockItem(models.Model):
     #: Only of stock items that were read with `noting_differences`.
     has_difference: bool
     merged_into: str | None
+    #: Of stock items that were read with `locked`: whether the variant is a kit, which can get no units, or in one.
+    of_kit: bool
+    in_kit: bool
 
     objects = StockItemQuerySet.as_manager()
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from catalogue.models import ListingVariant
 from channels.models import Connection
 from inventory.models import StockItem
+from inventory.offers import kits
 from inventory.offers.limits import Limits, offered_units
 from oms.kit.bulk import among
 
@@ -20,8 +21,9 @@ class Offer(NamedTuple):
     """One offered quantity, and the figures that it is calculated from.
 
     `quantity` is what the store may show now. `sent_quantity` was sent last; `is_sent` means that the channel is
-    expected to show it; `sent_at` is when. `remote_quantity` is what the channel showed at the last import. `blocked` is the reason why
-    the stock of this SKU is not sent; "" when it is.
+    expected to show it; `sent_at` is when. `remote_quantity` is what the channel showed at the last import. `blocked` is the
+    reason why the stock of this SKU is not sent; "" when it is. Of a kit, `on_hand` is how many can be made of what is
+    available of its `parts`; it has no allocated units.
     """
 
     listing_variant_id: int
@@ -38,6 +40,7 @@ class Offer(NamedTuple):
     remote_quantity: int | None
     answer: str
     blocked: str
+    parts: tuple[kits.Part, ...] = ()
     sent_at: datetime | None = None
     exposure_log: str = ""
 
@@ -48,7 +51,10 @@ class Offer(NamedTuple):
 
 
 def offers(connection: Connection, listing_variant_ids: Collection[int] | None = None) -> dict[int, Offer]:
-    """Return the offers of a store by listing variant id; None = of all its SKUs. A constant number of queries."""
+    """Return the offers of a store by listing variant id; None = of all its SKUs.
+
+    Two queries; one or two more where a kit is among them.
+    """
     listed = ListingVariant.objects.filter(connection=connection)
     if listing_variant_ids is not None:
         listed = listed.filter(pk__in=among(listing_variant_ids))
@@ -64,6 +70,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             "is_stopped",
             "variant__is_stopped",
             "variant__is_counted",
+            "variant__is_kit",
             "stock_policy__buffer",
             "stock_policy__percentage",
             "stock_policy__cap",
@@ -84,6 +91,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
         return {}
     stock = _stock(connection, None if listing_variant_ids is None else {row[1] for row in rows})
     most = connection.spec.most_units or None
+    parts = _parts(connection, {row[1] for row in rows if row[8]}, stock, listing_variant_ids is None)
     store_buffer, store_percentage, store_cap, is_holiday = rows[0][-6:-2]  # the same in all rows
     plain = Limits(store_buffer, store_percentage, store_cap, False, bool(is_holiday), most)
     empty = (0, 0)
@@ -98,6 +106,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             is_stopped_in_store,
             is_stopped,
             is_counted,
+            is_kit,
             buffer,
             percentage,
             cap,
@@ -111,6 +120,12 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             exposure_log,
         ) = row
         on_hand, allocated = stock.get(variant_id, empty)
+        made_of = tuple(parts.get(variant_id, ())) if is_kit else ()
+        if is_kit:
+            possible = kits.kits_possible(made_of)
+            on_hand, allocated = possible or 0, 0
+            if possible is None:
+                blocked = blocked or kits.not_tracked()
         if not is_counted:
             blocked = blocked or _("Stock not tracked: the store shows its own figure.")
         limits = plain
@@ -145,10 +160,30 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             remote_quantity,
             answer,
             blocked,
+            made_of,
             sent_at,
             exposure_log,
         )
     return found
+
+
+def _parts(
+    connection: Connection,
+    kit_ids: Collection[int],
+    stock: dict[int, tuple[int, int]],
+    is_whole_store: bool,
+) -> dict[int, list[kits.Part]]:
+    """Return the components of these kits with their units; no query without a kit.
+
+    `stock` is `_stock` of the listed SKUs, or of all with `is_whole_store`.
+    """
+    if not kit_ids:
+        return {}
+    rows = kits.components_of(kit_ids)
+    more = {part.variant_id for row in rows.values() for part in row} - stock.keys()
+    if more and not is_whole_store:
+        stock = {**stock, **_stock(connection, more)}
+    return {pk: kits.with_stock(row, stock) for pk, row in rows.items()}
 
 
 def _stock(connection: Connection, variant_ids: Collection[int] | None) -> dict[int, tuple[int, int]]:

@@ -102,6 +102,12 @@ def explain(listing_variant: ListingVariant) -> Explanation:
 
 def _label(name: str, offer: Offer) -> str:
     limits = offer.limits
+    if name == "available" and offer.parts:
+        scarce = [part.sku for part in offer.parts if part.kits == offer.on_hand]
+        return _("%(units)d kits can be made: %(sku)s is the scarcest component") % {
+            "units": offer.on_hand,
+            "sku": ", ".join(scarce),
+        }
     if name == "available":
         return _("%(on_hand)d on hand − %(allocated)d allocated to orders = available") % {
             "on_hand": offer.on_hand,

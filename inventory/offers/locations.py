@@ -14,6 +14,8 @@ from django.db.models import F
 from channels.contract.spec import Capability
 from channels.models import Connection
 from inventory.models import StockItem, WarehouseMapping
+from inventory.offers.compute import Offer
+from inventory.offers.kits import kits_at
 
 
 def locations_of_store(connection: Connection) -> list[str]:
@@ -26,8 +28,14 @@ def locations_of_store(connection: Connection) -> list[str]:
     return places if any(places) else []
 
 
-def available_at(connection: Connection, variant_ids: Collection[int]) -> dict[int, dict[str, int]]:
-    """Return the available units of each variant (id) by location; one query."""
+def available_at(connection: Connection, offers: Collection[Offer]) -> Mapping[int, Mapping[str, int]]:
+    """Return the available units of each variant (id) by location; one query.
+
+    Of a kit: as many as can be made of the components that are in one location.
+    """
+    variant_ids = {offer.variant_id for offer in offers} | {
+        part.variant_id for offer in offers for part in offer.parts
+    }
     stock_items = StockItem.objects.filter(
         variant__in=list(variant_ids), warehouse__mappings__connection=connection, warehouse__is_active=True
     )
@@ -37,6 +45,10 @@ def available_at(connection: Connection, variant_ids: Collection[int]) -> dict[i
         "variant_id", "warehouse__mappings__remote_location", free
     ).filter(warehouse__mappings__connection=connection):
         found[variant_id][place] += units
+    places = {place for units in found.values() for place in units}
+    for offer in offers:
+        if offer.parts:
+            found[offer.variant_id] = {place: kits_at(offer.parts, found, place) for place in places}
     return found
 
 

@@ -19,7 +19,7 @@ from inventory.models import StockItem, StockMovement, Warehouse
 from inventory.parsing import whole
 from inventory.services.difference_decisions import close_counted
 from inventory.services.opening_stock import resolve_uncertain
-from inventory.stock_changes import StockChange, apply, ensure_stock_items
+from inventory.stock_changes import StockChange, apply, ensure_stock_items, kit_has_no_stock
 from oms.kit.authors.actors import Author
 
 Kind = StockMovement.Kind
@@ -130,6 +130,8 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
         if one.was is not None and one.was != on_hand[key]:
             raise StockChanged(on_hand[key])
         delta = one.delta if one.delta is not None else (one.set_to or 0) - on_hand[key]
+        if delta > 0 and item_at[key].of_kit:
+            raise StockError(kit_has_no_stock(item_at[key].variant.sku))
         on_hand[key] += delta
         if on_hand[key] < 0:
             raise QuantityError(

@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from catalogue.callbacks import Imported
+from catalogue.models import Variant
 from channels.models import Connection
 from channels.push import outbox, topics
 from inventory.models import OpeningStock, StockItem, StockMovement, StockPolicy
@@ -56,13 +57,15 @@ def opening_stock(
     """Create opening stock for new variants in the default warehouse of a store, from the store's own figures.
 
     `quantities` is variant id -> units, as the store showed them between `read_from` and `read_at` (default: now). A
-    variant that has opening stock or a stock item is skipped. Six statements, whatever the number.
+    variant that has opening stock or a stock item is skipped, and so is a kit. Six statements, whatever the number.
     """
     if not quantities:
         return
     now = timezone.now()
     with transaction.atomic(savepoint=False):
-        known = set(OpeningStock.objects.filter(variant__in=list(quantities)).values_list("pk", flat=True))
+        opened_before = OpeningStock.objects.filter(variant__in=list(quantities)).order_by()
+        kits = Variant.objects.filter(pk__in=list(quantities), is_kit=True).order_by()
+        known = {pk for (pk,) in opened_before.values_list("pk").union(kits.values_list("pk"))}
         known |= set(
             StockItem.objects.filter(variant__in=list(quantities)).values_list("variant_id", flat=True)
         )

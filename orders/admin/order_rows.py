@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import CharField, F, Q, QuerySet, Subquery, Value
+from django.db.models import CharField, Exists, F, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import OuterRef
 
 from catalogue.models import ProductImage
@@ -30,6 +30,11 @@ def lines_of(orders: Sequence[int]) -> QuerySet[OrderLine]:
     """Return the lines of these orders with variant, product and `thumb`, in the order of the channel."""
     lines = OrderLine.objects.filter(order__in=orders).select_related("variant__product")
     return lines.annotate(thumb=thumb_of("variant__product", "variant")).order_by("order", "position", "id")
+
+
+def without_kits(lines: QuerySet[OrderLine]) -> QuerySet[OrderLine]:
+    """Return the lines without those of kits: what lies in a parcel."""
+    return lines.exclude(Exists(OrderLine.objects.filter(parent=OuterRef("pk"), kit_units__gt=0)))
 
 
 class LineCell(NamedTuple):
@@ -71,10 +76,14 @@ def accepted_events(orders: Sequence[Order]) -> dict[int, tuple[Any, datetime]]:
     return found
 
 
-def beside(ids: Sequence[int]) -> dict[int, Beside]:
-    """Return what the list shows of these orders, by id. Two statements; values instead of models, for speed."""
+def beside(ids: Sequence[int], *, to_pack: bool = False) -> dict[int, Beside]:
+    """Return what the list shows of these orders, by id. Two statements; values instead of models, for speed.
+
+    Of a kit the line that was sold; with `to_pack` its components instead.
+    """
     found = {pk: Beside() for pk in ids}
     lines = OrderLine.objects.filter(order__in=ids).order_by("order", "position", "id")
+    lines = without_kits(lines) if to_pack else lines.filter(parent=None)
     for pk, title, sku, own, quantity, thumb in lines.values_list(
         "order_id", "title", "sku", "variant__sku", "quantity", thumb_of("variant__product", "variant")
     ):

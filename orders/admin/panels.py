@@ -10,9 +10,27 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import Product
 from oms.kit.admin.panels import panel
 from orders.choices import OPEN_STATUSES, STATUS_COLOURS
-from orders.models import OrderLine
+from orders.domain.moves import SHIP
+from orders.models import Order, OrderLine
+from orders.services.corrections.one_parcel import same_parcel
 
 SHOWN = 10
+
+
+@panel(
+    Order,
+    "one_parcel",
+    label=_("Same buyer and address"),
+    permission="orders.view_order",
+    template="orders/one_parcel_panel.html",
+    position=10,
+)
+def one_parcel(request: HttpRequest, order: Order) -> dict[str, Any] | None:
+    """Return the orders that may go into one parcel with this one; None when there are none."""
+    found = same_parcel(order)
+    if not found:
+        return None
+    return {"order": order, "others": found, "may_ship": request.user.has_perm(SHIP)}
 
 
 @panel(

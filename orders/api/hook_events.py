@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
-from channels.stores import hook_kinds as events
+from channels.push import hook_kinds as events
 from inventory.api.hook_events import STOCK
 from orders.models import Order, OrderEvent, OrderLine
 

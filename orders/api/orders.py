@@ -35,9 +35,14 @@ MoveName = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum
 
 
 class LineOut(Schema):
-    """A line. `quantity` is what was ordered; `cancelled` and `shipped` are parts of it."""
+    """A line. `quantity` is what was ordered; `cancelled` and `shipped` are parts of it.
+
+    A line with a `kit_line` is a component of the kit on the line with this id: it has the stock, the line of the kit the
+    amounts.
+    """
 
     id: int
+    kit_line: int | None = Field(None, alias="parent_id")
     sku: str
     title: str
     quantity: int

@@ -71,7 +71,7 @@ def issue_invoice(order: Order, *, by: Author, settings: DocumentSettings | None
             _("Enter name and address of the seller first: %s, Documents.") % order.connection.name
         )
     now = timezone.now()
-    bill = bill_of(order, list(order.lines.all()), settings)
+    bill = bill_of(order, [line for line in order.lines.all() if not line.parent_id], settings)
     country = str(order.bill_to.get("country") or order.country or "")
     frame = frame_for(settings, country, now)
     data = invoice(frame, order, bill) | {"rates": _rates(bill)}

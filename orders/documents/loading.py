@@ -13,7 +13,9 @@ from orders.models import DocumentSettings, Order, OrderLine, Shipment, Shipment
 
 
 def _with_lines(rows: QuerySet[Shipment]) -> QuerySet[Shipment]:
-    lines = ShipmentLine.objects.select_related("line__variant__product").order_by("id")
+    lines = ShipmentLine.objects.select_related("line__variant__product", "line__parent__variant").order_by(
+        "id"
+    )
     return rows.select_related("order__connection", "carrier", "warehouse").prefetch_related(
         Prefetch("lines", queryset=lines)
     )

@@ -173,7 +173,7 @@ def _ruled_carriers(order_states: Sequence[OrderState]) -> dict[int, Carrier]:
         units = [
             (weights.get(line.variant_id or 0), line.quantity - line.cancelled)
             for line in order_state.lines
-            if line.needs_parcel and line.quantity > line.cancelled
+            if line.needs_parcel and line.quantity > line.cancelled and not order_state.components_of(line)
         ]
         chosen = first_rule(rules[order_state.connection.pk], order_state.order, total_grams(units))
         if chosen is not None and chosen.carrier is not None:

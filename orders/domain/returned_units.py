@@ -31,18 +31,28 @@ def returnable(line: OrderLine, expected: Mapping[int, int]) -> int:
     return max(line.shipped - line.returned - expected.get(line.pk, 0), 0)
 
 
-def value_of_units(line: OrderLine, first: int, units: int, currency: str) -> Decimal:
+def value_of_units(
+    order_state: OrderState, line: OrderLine, first: int, units: int, currency: str
+) -> Decimal:
     """Return the part of a line's total for `units` units, after `first` units that were counted before.
 
-    The parts of all units add up to the total exactly, however they are divided (R-PLUS-10).
+    The parts of all units add up to the total exactly, however they are divided (R-PLUS-10). The total of a kit is divided
+    evenly among the units of all its components.
     """
+    total, quantity = line.total, line.quantity
+    if line.is_component:
+        parent = order_state.parent_of(line)
+        components = order_state.components_of(parent)
+        total, quantity = parent.total, sum(one.quantity for one in components)
+        for one in components:
+            if one is line:
+                break
+            first += one.quantity
 
     def up_to(count: int) -> Decimal:
-        if count >= line.quantity:
-            return line.total
-        return quantise(line.total * count / line.quantity, currency)
+        return total if count >= quantity else quantise(total * count / quantity, currency)
 
-    return up_to(first + units) - up_to(first) if line.quantity else Decimal(0)
+    return up_to(first + units) - up_to(first) if quantity else Decimal(0)
 
 
 def is_all_back(order_state: OrderState) -> bool:

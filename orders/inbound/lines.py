@@ -16,6 +16,7 @@ from catalogue.models import sku_key
 from channels.contract.records.orders import OrderLineRecord, OrderRecord
 from orders import problem_codes
 from orders.choices import ShipmentState
+from orders.domain import kits
 from orders.domain import shipments as domain_shipments
 from orders.domain.allocation import release_stock
 from orders.inbound.fields import line_columns, lines_of
@@ -126,7 +127,7 @@ def apply_lines(unit: UnitOfWork, order_state: OrderState, record: OrderRecord) 
         _Row(external_id, row, line_columns(row, position))
         for position, (external_id, row) in enumerate(lines_of(record))
     ]
-    listed = [line for line in order_state.lines if not line.is_added]
+    listed = [line for line in order_state.sold_lines if not line.is_added]
     matches = match_lines(listed, rows)
     kept = {id(match.line) for match in matches}
     removed = [line for line in listed if id(line) not in kept and _live_units(line) > 0]
@@ -220,8 +221,9 @@ def _write_columns(order_state: OrderState, matches: Iterable[_Match], *, is_fix
         line = match.line
         if line is None:
             continue
+        is_kit = bool(order_state.components_of(line))
         for name, value in match.row.columns.items():
-            if not (is_fixed and name in GOODS):
+            if not (is_fixed and name in GOODS) and not (is_kit and name == "needs_stock"):
                 setattr(line, name, value)
         if line.external_id != match.row.external_id:
             order_state.close_line_problems(_("The line has a new ID on the channel."), key=line.external_id)
@@ -261,6 +263,9 @@ def _apply(
             continue
         if match.is_replaced:
             release_stock(order_state, stock, unit.now, line=line)
+            if order_state.components_of(line):
+                kits.end_components(order_state, unit, line)
+                line.needs_stock = match.row.columns["needs_stock"]
             order_state.close_line_problems(_("The line was replaced."), key=line.external_id)
             line.variant, line.is_counted, line.dropped = None, True, 0
             line.is_substituted = False
@@ -276,4 +281,5 @@ def _apply(
             release_stock(order_state, stock, unit.now, line=line)
         line.cancelled, line.dropped = line.quantity, 0
         order_state.close_line_problems(_("The line was removed."), key=line.external_id)
-    order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.lines)
+    kits.follow_parents(order_state, unit)
+    order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.sold_lines)

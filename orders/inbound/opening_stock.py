@@ -96,8 +96,11 @@ def add_opening_stock(
 
 
 def _is_unknown_to_channel(line: OrderLine) -> bool:
-    """Return whether staff added the line or chose its SKU: the channel has deducted nothing of that SKU for it."""
-    return line.is_added or line.is_substituted
+    """Return whether the channel has deducted nothing of the line's SKU for it.
+
+    Staff added the line or chose its SKU, or it is a component of a kit: the channel knows the kit alone.
+    """
+    return line.is_added or line.is_substituted or line.is_component
 
 
 def _may_be_older(order_state: OrderState, store_id: int | None, read_at: datetime | None) -> bool:

@@ -17,6 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from catalogue.models import sku_key
+from catalogue.services.kits import components_of
 from catalogue.sku_resolution import Facts, LineKey, resolve_variants, variant_facts
 from channels.contract.records.orders import OrderLineRecord, OrderRecord, PaymentState, RemoteState
 from channels.contract.records.pages import RefusedRow
@@ -28,7 +29,7 @@ from oms.kit.authors.actors import Author, channel
 from oms.kit.bulk import make
 from orders import problem_codes
 from orders.choices import ShipmentState
-from orders.domain import shipments
+from orders.domain import kits, shipments
 from orders.domain.allocation import allocate, oldest_first
 from orders.domain.carriers import (
     carrier_key,
@@ -94,7 +95,8 @@ class _Sorted:
 class _Page:
     """What storing a page needs, read once. `facts` are those of its store.
 
-    `untracked` are variants whose stock is not tracked, `unsure` the possible variants of lines that may mean several.
+    `untracked` are variants whose stock is not tracked, `unsure` the possible variants of lines that may mean several,
+    `kits` the components of the kits that were sold.
     """
 
     connection: Connection
@@ -105,6 +107,7 @@ class _Page:
     carriers: dict[str, Carrier] = field(default_factory=dict)
     untracked: set[int] = field(default_factory=set)
     unsure: dict[LineKey, list[int]] = field(default_factory=dict)
+    kits: kits.Kits = field(default_factory=dict)
 
     def state_of(self, record: OrderRecord) -> RemoteState:
         """Return what the status of a record means."""
@@ -211,6 +214,8 @@ def _store_changes(page: _Page, counts: _Sorted) -> None:
     _drop_uncounted(page, counts, variants, facts)
     unit.variant_codes = {pk: variant[:2] for pk, variant in facts.items()}
     unit.now, unit.extra_variants = page.now, set(variants.values())
+    page.kits = components_of([pk for pk, variant in facts.items() if variant.is_kit])
+    unit.know_components(page.kits)
     changed = list(unit.order_states)
     new = [_new(page, *row, variants) for row in counts.new]
     unit.order_states += new
@@ -315,6 +320,7 @@ def _new(
                 **line_columns(row, position),
             )
         )
+    kits.add_components(order_state, page.kits)
     if not order.is_history:
         import_past_shipments(order_state, record.shipments, page.carriers, record.changed_at)
     return order_state
@@ -423,6 +429,7 @@ def _update_from_document(
                 line.is_counted = line.variant_id not in page.untracked
                 order_state.close_line_problems(_("The SKU is known now."), key=line.external_id)
                 resolved.append((order_state, line))
+    kits.add_components(order_state, page.kits)
     if (was_unknown or is_reopened) and not order.is_history:
         resolved = [(order_state, line) for line in order_state.lines if line.variant_id and is_open(line)]
     if not order_state.is_ended and not order.is_history and state not in CLOSED_ON_CHANNEL:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from django.db.models import Q
@@ -18,6 +19,7 @@ from channels.contract.records.orders import FulfilmentEvent, OrderRecord, Shipm
 from channels.models import OutboxMessage
 from orders import problem_codes
 from orders.choices import ShipmentState
+from orders.domain import kits
 from orders.domain import shipments as domain_shipments
 from orders.domain.carriers import carrier_key
 from orders.models import Carrier, OrderLine, Shipment, ShipmentLine
@@ -135,6 +137,7 @@ def _new_units(
 ) -> list[tuple[ShipmentRecord, dict[int, int]]]:
     """Return the units of each listed shipment that are not recorded yet, by `id(line)`; at most what is open."""
     lines = {line.external_id: line for line in order_state.lines if line.needs_stock}
+    shipments = [replace(part, lines=kits.in_components(order_state, part.lines)) for part in shipments]
     parts = [part for part in shipments if any(key in lines for key in part.lines)]
     if not parts:
         return []

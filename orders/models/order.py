@@ -271,11 +271,26 @@ class NativeOrder(models.Model):
 
 
 class OrderLine(models.Model):
-    """One line of an order. `allocated`, `shipped` and `cancelled` are the sums of their rows, together at most `quantity`."""
+    """One line of an order. `allocated`, `shipped` and `cancelled` are the sums of their rows, together at most `quantity`.
+
+    A line of a kit has the money and takes no stock (`needs_stock` is off); the lines of its components have it as their
+    `parent`, no money, and take the stock. The units that such a line was sold with are `kit_units` for each kit; 0: the
+    component does not belong to what is sold any more. `orders.domain.kits` keeps them together.
+    """
 
     order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="lines", db_index=False)
     external_id = models.CharField(max_length=120)
     position = models.PositiveSmallIntegerField(default=0)
+    parent = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="components",
+        db_index=False,
+        verbose_name=_("line of the kit"),
+    )
+    kit_units = models.PositiveIntegerField(_("units in one kit"), default=0)
     variant = models.ForeignKey(
         Variant, null=True, blank=True, on_delete=models.PROTECT, related_name="order_lines"
     )
@@ -335,6 +350,7 @@ class OrderLine(models.Model):
             models.CheckConstraint(condition=Q(returned__lte=F("shipped")), name="line_returned_was_shipped"),
         )
         indexes = (
+            models.Index(fields=["parent"], name="line_of_kit", condition=Q(parent__isnull=False)),
             models.Index(
                 fields=["variant"],
                 name="line_waiting",
@@ -344,6 +360,11 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} × {self.sku or self.title}"
+
+    @property
+    def is_component(self) -> bool:
+        """Whether the line is a component of a kit: the channel and the bill do not know it."""
+        return self.parent_id is not None or self._state.fields_cache.get("parent") is not None
 
     @property
     def missing(self) -> int:

@@ -223,13 +223,14 @@ def units_are_those_of_the_lines() -> Finding:
     A cancelled order keeps the units that it had when it was cancelled, and lines may have been removed before.
     """
     left = F("sold") - F("cancelled_units")
+    sold = Q(lines__parent=None)  # a component of a kit is no unit that was sold
     is_right = Q(units=left) | Q(cancelled_at__isnull=False, units__gt=left, units__lte=F("sold"))
     sums = (
         Order.objects.order_by()
         .values("pk", "units", "cancelled_at")
         .annotate(
-            sold=Coalesce(Sum("lines__quantity"), Value(0)),
-            cancelled_units=Coalesce(Sum("lines__cancelled"), Value(0)),
+            sold=Coalesce(Sum("lines__quantity", filter=sold), Value(0)),
+            cancelled_units=Coalesce(Sum("lines__cancelled", filter=sold), Value(0)),
         )
     )
     found = sums.exclude(is_right).annotate(real=left).values_list("pk", "real")
@@ -246,7 +247,8 @@ def units_are_those_of_the_lines() -> Finding:
 def lines_count_what_came_back() -> Finding:
     """Check that `OrderLine.returned` is the sum of the units of its returns that came back."""
     back = ReturnLine.objects.annotate(back=F("usable") + F("unusable") + F("written_off"))
-    touched = Q(returned__gt=0) | Q(return_lines__isnull=False)
+    # A line of a kit counts the kits that are back: it has no return of its own.
+    touched = Q(returned__gt=0, needs_stock=True) | Q(return_lines__isnull=False)
     wrong = (
         OrderLine.objects.filter(touched)
         .distinct()
@@ -259,6 +261,22 @@ def lines_count_what_came_back() -> Finding:
             for row in wrong.select_related("order")[:SHOWN]
         ],
         _("returned units differ from the returns"),
+    )
+
+
+def kit_lines_have_their_components() -> Finding:
+    """Check that a component line has the units of its kit at the sale, and that the line of the kit takes no stock."""
+    components = OrderLine.objects.filter(parent__isnull=False)
+    differs = Q(kit_units__gt=0) & ~Q(quantity=F("parent__quantity") * F("kit_units"))
+    wrong = components.filter(
+        differs | Q(kit_units__gt=0, parent__needs_stock=True) | Q(kit_units=0, allocated__gt=0)
+    )
+    return _found(
+        [
+            f"{row.order} {row} ({row.quantity} / {row.parent.quantity if row.parent else 0} × {row.kit_units})"
+            for row in wrong.select_related("order", "parent").order_by("pk")[:SHOWN]
+        ],
+        _("components of a kit differ from its line"),
     )
 
 
@@ -290,6 +308,7 @@ def issued_documents_have_their_file() -> Finding:
 
 CHECKS = {
     "order_lines_returned_is_their_returns": lines_count_what_came_back,
+    "order_kit_lines_have_their_components": kit_lines_have_their_components,
     "order_merged_skus_are_empty": merged_skus_are_empty,
     "order_lines_allocated_is_their_allocations": lines_hold_what_is_allocated,
     "order_lines_shipped_is_their_shipments": lines_shipped_what_left,

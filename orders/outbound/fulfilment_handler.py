@@ -6,8 +6,10 @@ whether it has it already. The answer goes into the timeline.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
 
 from django.db import transaction
 from django.utils import timezone
@@ -26,8 +28,9 @@ from oms.kit.authors.actors import channel
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import EVENT_LABELS, Actor, CancelParty, ShipmentState
+from orders.domain.kits import whole_kits
 from orders.domain.lifecycle import end_as_cancelled
-from orders.models import CarrierMap, Handover, Order, OrderEvent, Shipment, ShipmentLine
+from orders.models import CarrierMap, Handover, Order, OrderEvent, OrderLine, Shipment, ShipmentLine
 from orders.outbound.stock_resend import resend_stock
 from orders.unit_of_work.announcements import held_back_reason, is_entered_by_hand, leave_to_staff
 from orders.unit_of_work.handovers import announce
@@ -67,6 +70,12 @@ class FulfilmentHandler:
                 outcomes.append(Outcome(str(message.pk), note=note, is_written=False))
                 continue
             update = _update(connection, message, subject, native_statuses)
+            if _names_nothing(connection, subject, update):
+                nothing = Outcome(str(message.pk), note=_kit_incomplete(), is_written=False)
+                _record_answer(connection, message, subject, nothing)
+                _accept_handovers(subject)
+                outcomes.append(nothing)
+                continue
             answer = adapter.look_up(update) if message.is_uncertain else None
             if answer is None:
                 try:
@@ -106,6 +115,9 @@ class FulfilmentHandler:
             native = native_statuses.get(event, "")
             new = names.get(native, native) or str(EVENT_LABELS[event])
             update = _update(connection, message, subject, native_statuses)
+            not_needed = subject.not_needed
+            if _names_nothing(connection, subject, update):
+                not_needed = not_needed or _kit_incomplete()
             if update.tracking_number:
                 new = f"{new}, {update.carrier_name} {update.tracking_number}".strip()
             lines.append(
@@ -113,9 +125,7 @@ class FulfilmentHandler:
                     message_id=message.pk,
                     what=_("Order %(order)s") % {"order": subject.order},
                     old=subject.order.remote_status_name,
-                    new=_("nothing: %(reason)s") % {"reason": subject.not_needed}
-                    if subject.not_needed
-                    else new,
+                    new=_("nothing: %(reason)s") % {"reason": not_needed} if not_needed else new,
                     why=str(EVENT_LABELS[event]),
                 )
             )
@@ -188,12 +198,23 @@ def _update(
         shipment__in=shipments, line__needs_parcel=True, line__is_added=False
     ).select_related("line")
     units: dict[str, int] = {}
+    in_kits: list[ShipmentLine] = []
     for row in lines:
-        units[row.line.external_id] = units.get(row.line.external_id, 0) + row.quantity
+        if row.line.parent_id:
+            in_kits.append(row)
+        else:
+            units[row.line.external_id] = units.get(row.line.external_id, 0) + row.quantity
+    ordered = list(order.lines.all())
+    if in_kits:
+        units |= _whole_kits(ordered, in_kits, subject.shipments, shipment if is_split else None)
+    kits = {line.parent_id for line in ordered if line.parent_id}
     wanted = {
         line.external_id: line.quantity - line.cancelled
-        for line in order.lines.all()
-        if line.needs_stock and line.needs_parcel and not line.is_added
+        for line in ordered
+        if (line.needs_stock or line.pk in kits)
+        and not line.parent_id
+        and line.needs_parcel
+        and not line.is_added
     }
     return ShipmentUpdate(
         ref=update.ref,
@@ -209,6 +230,64 @@ def _update(
         shipment_external_id=shipment.external_id,
         native_status=update.native_status,
         leaves_rest=event == E.SHIPPED and order.shipped_at is None,
+    )
+
+
+def _whole_kits(
+    ordered: Sequence[OrderLine],
+    in_kits: Sequence[ShipmentLine],
+    shipments: Sequence[Shipment],
+    only: Shipment | None,
+) -> dict[str, int]:
+    """Return the kits that the channel is sent, by the channel id of their line: those of which every component is there.
+
+    `in_kits` are the component units of the message. With `only` a kit counts in the last shipment that makes it whole: the
+    shipments that were ready or left before are looked at, too; one query.
+    """
+    rows = list(in_kits)
+    before: set[int] = set()
+    if only is not None:
+        mine = _place(only)
+        before = {row.pk for row in shipments if row.pk != only.pk and _place(row) < mine}
+        rows += ShipmentLine.objects.filter(shipment__in=before, line__parent__isnull=False)
+    found: dict[str, int] = {}
+    for parent in ordered:
+        components = [line for line in ordered if line.parent_id == parent.pk and line.kit_units]
+        if not components:
+            continue
+
+        def whole(where: Sequence[ShipmentLine], of: Sequence[OrderLine] = components) -> int:
+            there = Counter[int]()
+            for row in where:
+                there[row.line_id] += row.quantity
+            return whole_kits((there[line.pk], line.kit_units) for line in of)
+
+        units = whole(rows) - whole([row for row in rows if row.shipment_id in before])
+        if units > 0:
+            found[parent.external_id] = units
+    return found
+
+
+def _place(shipment: Shipment) -> tuple[float, int]:
+    """Return what sorts the shipments of an order by the time at which the channel may be sent them; the others are last."""
+    at = shipment.ready_at or shipment.handed_over_at
+    return (at.timestamp() if at else inf, shipment.number)
+
+
+def _names_nothing(connection: Connection, subject: _Subject, update: ShipmentUpdate) -> bool:
+    """Return whether a shipment completes no line of the channel: it has components of kits whose other parts are elsewhere."""
+    return (
+        subject.shipment is not None
+        and not update.lines
+        and not update.is_whole_order
+        and connection.spec.supports(Capability.SPLIT_SHIPMENTS)
+        and subject.shipment.lines.filter(line__parent__isnull=False, line__is_added=False).exists()
+    )
+
+
+def _kit_incomplete() -> str:
+    return _(
+        "It has components of a kit whose others are in another shipment. The kit is sent with the last of them."
     )
 
 

@@ -146,6 +146,23 @@ class OrderState:
         """Return the lines of a shipment."""
         return [row for row in self.shipment_lines if row.shipment is shipment]
 
+    @property
+    def sold_lines(self) -> list[OrderLine]:
+        """The lines without those of components of kits: what was sold, with the money, as the channel knows it."""
+        return [line for line in self.lines if not line.is_component]
+
+    def components_of(self, line: OrderLine) -> list[OrderLine]:
+        """Return the component lines of a kit; none for another line."""
+        if line.needs_stock or line.is_component:
+            return []
+        return [one for one in self.lines if one.kit_units and one.is_component and one.parent is line]
+
+    @staticmethod
+    def parent_of(line: OrderLine) -> OrderLine:
+        """Return the line of the kit to which a component line belongs."""
+        assert line.parent is not None
+        return line.parent
+
     def remove_line(self, row: ShipmentLine) -> None:
         """Remove a line from its shipment."""
         self.shipment_lines = [each for each in self.shipment_lines if each is not row]
@@ -229,12 +246,25 @@ class OrderState:
     def settle(self) -> tuple[str, str]:
         """Compute status, allocation and counters from the facts; return the status before and after."""
         order = self.order
+        self._count_kits()
         before = "" if self.is_new and not self.timeline else order.status
         order.status = str(status_of(self.facts()))
         order.allocation = self.allocation()
         order.holds_open = sum(1 for hold in self.holds if hold.lifted_at is None)
         order.problems_open = len(self.problems) + len(self.new_problems)
         return before, order.status
+
+    def _count_kits(self) -> None:
+        """Count as shipped and returned the kits of which every component is."""
+        components: dict[int, list[OrderLine]] = {}
+        for line in self.lines:
+            if line.kit_units and line.is_component:
+                components.setdefault(id(line.parent), []).append(line)
+        for line in self.lines if components else ():
+            if found := components.get(id(line)):
+                shipped = min(one.shipped // one.kit_units for one in found)
+                line.shipped = min(shipped, line.quantity - line.cancelled)
+                line.returned = min(line.shipped, *(one.returned // one.kit_units for one in found))
 
     def open_problem(self, code: str, message: object, key: str = "", **data: Any) -> None:
         """Open a problem. One with this code and key that is already open is not changed."""

@@ -75,6 +75,11 @@ def new_return(
     return made
 
 
+def _refunded(line: OrderLine) -> int:
+    """Return the units of a line that the channel has refunded; of a component those in the refunded kits."""
+    return line.parent.refunded * line.kit_units if line.parent is not None else line.refunded
+
+
 def write_channel_returns(order_states: Iterable[OrderState], now: datetime, by: Author) -> None:
     """Create the returns that channels have reported (`OrderState.is_return_reported`); no statement without one.
 
@@ -94,7 +99,8 @@ def write_channel_returns(order_states: Iterable[OrderState], now: datetime, by:
         rows = [
             (line, units)
             for line in order_state.lines
-            if (units := min(line.shipped - line.returned, line.refunded if names_units else line.shipped))
+            if not order_state.components_of(line)
+            if (units := min(line.shipped - line.returned, _refunded(line) if names_units else line.shipped))
             > 0
         ]
         if not rows:

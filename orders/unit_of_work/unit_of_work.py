@@ -8,7 +8,7 @@ statements that does not depend on the number of orders.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.db.models import Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from catalogue.services.kits import Component
 from channels.models import Connection
 from oms.kit import bulk
 from oms.kit.authors.actors import Author
@@ -105,6 +106,9 @@ class UnitOfWork:
             lines[line.pk] = line
             order_state.lines.append(line)
             order_state.snapshots[id(line)] = snapshot(line)
+        for line in lines.values():
+            if line.parent_id:
+                line.parent = lines[line.parent_id]
         allocations = Allocation.objects.filter(line__order__in=ids, state=Allocation.State.OPEN)
         for allocation in allocations.select_related("stock_item").order_by("pk"):
             allocation.line = lines[allocation.line_id]
@@ -143,6 +147,12 @@ class UnitOfWork:
         return {
             order_state.order.pk: order_state for order_state in self.order_states if order_state.order.pk
         }
+
+    def know_components(self, kits: Mapping[int, Sequence[Component]]) -> None:
+        """Note what kits are made of, before the stock is locked: that of their components is locked, too."""
+        for components in kits.values():
+            self.extra_variants.update(one.variant_id for one in components)
+            self.variant_codes.update({one.variant_id: (one.sku, one.barcode) for one in components})
 
     def stock(self, also: Iterable[int] = ()) -> StockSession:
         """Return the stock of all SKUs of these orders, and of the variants (ids) `also`.
@@ -202,7 +212,8 @@ class UnitOfWork:
         if bulk.draw_keys(orders, lines):
             return
         bulk.insert(orders)
-        bulk.insert(lines)
+        bulk.insert([line for line in lines if not line.is_component])
+        bulk.insert([line for line in lines if line.is_component])
         inserted = {id(row) for row in (*orders, *lines)}
         for order_state in self.order_states:
             for row in (order_state.order, *order_state.lines):
@@ -217,7 +228,9 @@ class UnitOfWork:
         self.settle()
         stale = [order_state for order_state in self.order_states if search_text.is_stale(order_state)]
         self._write_orders()
-        self._write_children([line for order_state in self.order_states for line in order_state.lines])
+        lines = [line for order_state in self.order_states for line in order_state.lines]
+        self._write_children([line for line in lines if not line.is_component])
+        self._write_children([line for line in lines if line.is_component])
         at_warehouse = handovers.prepare(self.order_states, self.now)
         self._write_children(
             [shipment for order_state in self.order_states for shipment in order_state.shipments]

@@ -180,6 +180,8 @@ OTHERS = {
     "return_scan": EVERYBODY,
     "return_without_order": may("orders.decide_return"),
     "order_act": None,
+    "sku_kit": None,
+    "sku_names": may("catalogue.change_variant"),
     "sku_merge": None,
     "sku_unmerge": None,
     "orders_job": None,

@@ -113,8 +113,9 @@ def test_many_products_are_listed_by_one_page_with_one_outcome_each(owner, serve
     chosen = owner.post(
         "/admin/catalogue/product/", {"action": "list_on_store", "_selected_action": [row.pk for row in rows]}
     )
-    assert chosen["Location"] == f"/admin/catalogue/list-on-store/?ids={ids}"
-    assert store.name in said(owner.get(chosen["Location"]))
+    assert f'name="ids" value="{ids}"' in said(chosen)
+    assert 'action="/admin/catalogue/list-on-store/"' in said(chosen)
+    assert store.name in said(chosen)
     shown = owner.post("/admin/catalogue/list-on-store/", {"ids": ids, "store": store.pk})
     [part] = shown.context["parts"]
     assert (part.category, len(part.products)) == (kitchen, 4)

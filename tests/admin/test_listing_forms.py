@@ -293,3 +293,15 @@ def test_attributes_of_one_category_do_not_reach_a_listing_in_another(owner):
     Product.objects.filter(pk=product.pk).update(attributes={"Colour": "Red", "Size": "M"})
     listing = drafts.save_draft(Product.objects.get(pk=product.pk), store, ListingForm(["2"]))
     assert draft_of(listing)[0].attributes == {"Size": "M"}
+
+
+def test_a_sku_that_the_product_got_after_the_draft_was_saved_is_listed_too():
+    store = factories.store("Shop")
+    product = factories.product("CUP-S", "CUP-M")
+    for variant in product.variants.all():
+        variant.options = {"Size": variant.sku[-1]}
+        variant.save()
+    listing = drafts.save_draft(product, store, ListingForm())
+    product.variants.create(sku="CUP-L", options={"Size": "L"}, price=10, currency="GBP", position=2)
+    drafts.publish(listing)
+    assert [each.sku for each in draft_of(listing)[0].variants] == ["CUP-S", "CUP-M", "CUP-L"]

@@ -153,6 +153,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "catalogue_listing_change": (draft.pk,),
         "print_job": (printed.pk,),
         "credit_note": (ready[0].pk,),
+        "sku_kit": (merged.target_id,),
         "sku_merge": (merged.target_id,),
         "sku_unmerge": (merged.pk,),
         **{name: (store.pk,) for _route, name in routes() if name.startswith("store")},

@@ -19,9 +19,9 @@ from django.utils.html import strip_tags
 
 from channels.contract.records.orders import RemoteState
 from channels.models import OutboxMessage
-from orders.domain.move_table import as_diagram, as_markdown
 from orders.domain.moves import BY_NAME, MOVES, moves_for
 from orders.models import Manifest, Order, OrderSettings
+from orders.ops.move_table import as_diagram, as_markdown
 from orders.services import carriers, moves
 from orders.services.moves import make_move
 from tests.api.caller import Caller

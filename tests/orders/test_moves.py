@@ -10,10 +10,10 @@ from inventory.models import StockMovement, Warehouse
 from oms.kit.background import queue
 from oms.kit.models import Problem
 from orders.choices import OrderStatus
-from orders.domain.move_table import as_table
 from orders.domain.moves import BY_NAME, MOVES, moves_for
 from orders.errors import OrderError
 from orders.models import Carrier, Hold, Manifest, Order, OrderEvent, OrderLine, OrderSettings, Shipment
+from orders.ops.move_table import as_table
 from orders.services import carriers, completion, decisions, manifests, packing, tracking
 from orders.services import problems as problems_services
 from orders.services.stock import backorders, sku_mapping

@@ -339,6 +339,7 @@ ELSEWHERE = {
     "pack_act": "the timeline of the order",
     "customer": "tests/admin/test_customers.py",
     "order_native": "the audit log: tests/orders/test_replay.py",
+    "sku_kit": "the audit log: tests/kits/test_pages.py",
     "sku_merge": "the audit log and the stock movements: tests/orders/test_sku_merging.py",
     "sku_unmerge": "the audit log and the stock movements: tests/orders/test_sku_merging.py",
     "imports_columns": "the import, which names its author",

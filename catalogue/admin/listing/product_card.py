@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -151,9 +151,13 @@ class SetCategory(Page):
         return [(_("Products"), reverse("admin:catalogue_product_changelist"))]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        return self.page(keys_in(request.GET.get("ids", "")), SetCategoryForm())
+        return self.choose(keys_in(request.GET.get("ids", "")))
 
-    def page(self, ids: list[int], form: SetCategoryForm) -> HttpResponse:
+    def choose(self, ids: Sequence[int]) -> HttpResponse:
+        """Show the empty form for these products."""
+        return self.page(ids, SetCategoryForm())
+
+    def page(self, ids: Sequence[int], form: SetCategoryForm) -> HttpResponse:
         """Show the form for these products."""
         return self.render(form=dress(form), ids=",".join(map(str, ids)), count=len(ids))
 

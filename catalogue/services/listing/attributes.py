@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.cache import cache
 from django.utils.translation import gettext as _
 
 from catalogue.inbound.reference_data import save_attributes
@@ -18,6 +19,7 @@ from channels.stores import listing_setup
 
 log = logging.getLogger(__name__)
 
+ASKED_FOR = 3600  # seconds
 FIELD = "listing"  # prefix of external ids of fields that every listing of a channel has
 
 
@@ -89,7 +91,8 @@ def import_attributes(connection: Connection, category_external_id: str) -> str:
     known = Attribute.objects.filter(
         connection=connection, external_id__startswith=f"{category_external_id}:"
     )
-    if known.exists() or not spec.supports(Capability.PULL_ATTRIBUTES):
+    asked = f"listing-attributes:{connection.pk}:{category_external_id}"
+    if known.exists() or cache.get(asked) or not spec.supports(Capability.PULL_ATTRIBUTES):
         return ""
     try:
         records = listing_setup.category_attributes(connection, category_external_id)
@@ -97,6 +100,7 @@ def import_attributes(connection: Connection, category_external_id: str) -> str:
         log.info("attributes of %s: %s", connection, error.message)
         return error.message
     save_attributes(connection, records)
+    cache.set(asked, True, ASKED_FOR)  # a category without attributes is not asked for each form
     return ""
 
 

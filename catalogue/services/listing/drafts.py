@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from catalogue import search_text
 from catalogue.errors import CatalogueError
 from catalogue.inbound.reference_data import request_attributes
 from catalogue.models import Listing, ListingVariant, Product
@@ -74,6 +75,8 @@ def save_draft(
         raise CatalogueError(
             _("%(title)s is on %(store)s already.") % {"title": product.title, "store": connection.name}
         )
+    else:
+        _add_new_skus(listing)
     with audit.watch(listing, *FIELDS, what="listing.edited"):
         _set(listing, form)
     if remembers:
@@ -104,6 +107,29 @@ def _set(listing: Listing, form: ListingForm) -> list[str]:
     return changed
 
 
+def _add_new_skus(listing: Listing) -> None:
+    """Add the SKUs that the product got after the draft was saved. Two statements when there are none."""
+    have = set(listing.variants.values_list("variant_id", flat=True))
+    new = [variant for variant in listing.product.variants.current() if variant.pk not in have]
+    if not new:
+        return
+    keys = [variant.sku_key for variant in new]
+    listed = ListingVariant.objects.filter(connection=listing.connection, sku_key__in=keys)
+    taken = set(listed.values_list("sku_key", flat=True))
+    ListingVariant.objects.bulk_create(
+        ListingVariant(
+            listing=listing,
+            connection=listing.connection,
+            variant=variant,
+            external_sku=variant.sku,
+            sku_key=variant.sku_key,
+        )
+        for variant in new
+        if variant.sku_key not in taken
+    )
+    search_text.refresh_listings([listing.pk])
+
+
 def _remember(listing: Listing) -> None:
     category = next(iter(listing.category_external_ids), "")
     listing_attributes.remember(listing.connection, category, listing.own_attributes, listing.product)
@@ -122,6 +148,7 @@ def publish(listing: Listing) -> Listing:
     )
     if row.external_id or row.state != Listing.State.DRAFT:
         raise CatalogueError(_("“%s” is already on the store, or is being created.") % row)
+    _add_new_skus(row)
     if found := problems_of(row):
         raise NotReady(found)
     if row.refusal:

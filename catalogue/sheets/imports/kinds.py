@@ -1,4 +1,4 @@
-"""Register the sheets of products and prices; their exports."""
+"""Register the sheets of products, prices, kits and SKU mappings; their exports."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from catalogue.models import ListingVariant, Product, ProductImage, SkuAlias, Variant
+from catalogue.models import KitComponent, ListingVariant, Product, ProductImage, SkuAlias, Variant
+from catalogue.sheets import kits as kit_sheet
 from catalogue.sheets import prices as price_sheet
 from catalogue.sheets import products as product_sheet
-from catalogue.sheets.imports import sku_mappings
+from catalogue.sheets.imports import kits, sku_mappings
 from catalogue.sheets.imports.groups import group_of
 from catalogue.sheets.imports.prices import PricePart
 from catalogue.sheets.imports.products import ProductPart
@@ -72,6 +73,17 @@ def register() -> None:
             defaults=defaults,
             not_stored=NOT_STORED,
             help=_("Prices for all stores, or for the store that a row names."),
+        )
+    )
+    kinds.register(
+        kinds.ImportKind(
+            sheet=kit_sheet.KITS,
+            permissions=("catalogue.change_variant",),
+            export_permission="catalogue.export_variant",
+            parts=[kits.KitPart()],
+            export=kits.rows,
+            export_count=lambda: KitComponent.objects.count(),
+            help=_("What kits are made of, one row for each component."),
         )
     )
     kinds.register(

@@ -1,1 +1,1 @@
-"""Outgoing webhooks: `collecting`, `sending`, `subscriptions`, `sources`. The kinds are in `channels.stores.hook_kinds`."""
+"""Outgoing webhooks: `collecting`, `sending`, `subscriptions`, `sources`. The kinds are in `channels.push.hook_kinds`."""

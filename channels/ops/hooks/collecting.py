@@ -14,7 +14,7 @@ from django.utils import timezone
 from channels.contract.spec import Lane
 from channels.models import HookDelivery, HookSubscription
 from channels.ops.hooks.sending import has_due
-from channels.stores.hook_kinds import kinds
+from channels.push.hook_kinds import kinds
 from channels.workers import enqueue
 
 #: Longer than a transaction that writes an order or stock may take.

@@ -22,7 +22,7 @@ from channels.contract.errors import ChannelError, RateLimited, Rejected, Tempor
 from channels.http.response import Answer
 from channels.http.session import ChannelSession
 from channels.models import Connection, HookDelivery, HookSubscription
-from channels.stores.hook_kinds import kinds
+from channels.push.hook_kinds import kinds
 from channels.workers import locks
 from oms.kit.api import signatures
 

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from channels.models import HookSubscription
+from channels.push import hook_kinds as events
 from channels.stores import alert_kinds
-from channels.stores import hook_kinds as events
 from channels.stores.alert_kinds import AlertKind, Cause
 from oms.kit.admin.pages import address
 from oms.kit.models import Problem

@@ -12,7 +12,7 @@ from channels.models.fields import Secrets
 from channels.ops.alerts.webhook import address_fault
 from channels.ops.hooks.collecting import start_cursors
 from channels.ops.hooks.sending import TEST
-from channels.stores.hook_kinds import kinds
+from channels.push.hook_kinds import kinds
 from oms.kit.api import signatures
 from oms.kit.authors import audit
 from oms.kit.authors.actors import Author

@@ -65,7 +65,7 @@ def copied(store: Connection, order: Order) -> Typed:
     texts |= {name: getattr(order, name) for name in ("customer_name", "customer_email", "customer_phone")}
     texts |= {name: str(order.ship_to.get(name, "")) for name in ADDRESS}
     texts |= {"payment_method": order.payment_method}
-    lines = order.lines.select_related("variant__product").order_by("position", "pk")
+    lines = order.lines.filter(parent=None).select_related("variant__product").order_by("position", "pk")
     rows = tuple(
         Row(line.variant.sku, str(line.quantity), title=line.variant.product.title)
         for line in lines

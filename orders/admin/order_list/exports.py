@@ -132,5 +132,5 @@ class OrderLineResource(ExportResource):
 
     @classmethod
     def rows_of(cls, queryset: QuerySet[Any]) -> QuerySet[OrderLine]:
-        lines = OrderLine.objects.filter(order__in=queryset.order_by().values("pk"))
+        lines = OrderLine.objects.filter(order__in=queryset.order_by().values("pk"), parent=None)
         return lines.select_related("order__connection", "variant").order_by("-order_id", "position", "id")

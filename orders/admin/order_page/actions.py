@@ -26,7 +26,7 @@ from orders.errors import OrderError
 from orders.models import Carrier, Order, OrderLine, Shipment
 from orders.services import decisions, moves, problems, tracking
 from orders.services.apply_moves import MoveOutcome
-from orders.services.corrections import part_cancel
+from orders.services.corrections import one_parcel, parcels, part_cancel
 from orders.services.stock import rerouting, sku_mapping
 
 
@@ -104,6 +104,8 @@ class OrderAct(Page):
         "dismiss": (WORK,),
         "cancel_units": (WORK,),
         "priority": (WORK,),
+        "parcel": (SHIP,),
+        "one_parcel": (SHIP,),
     }
 
     def get(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
@@ -136,6 +138,22 @@ class OrderAct(Page):
         if not outcome.ok:
             raise OrderError(outcome.message)
         return outcome.message
+
+    def do_parcel(self, request: HttpRequest, order: Order) -> str:
+        units = {pk: key_in(request, f"units-{pk}") for pk in order.lines.values_list("pk", flat=True)}
+        with transaction.atomic():
+            if is_repeated(request):
+                raise OrderError(gettext("This shipment was already split. Nothing was changed again."))
+            return parcels.split_parcel(
+                order_id=order.pk,
+                shipment_id=key_in(request, "shipment"),
+                units=units,
+                by=person(request.user),
+            )
+
+    def do_one_parcel(self, request: HttpRequest, order: Order) -> str:
+        others = [pk for key in request.POST.getlist("other") if (pk := whole_number(key)) is not None]
+        return one_parcel.ship_in_one_parcel(order_id=order.pk, others=others, by=person(request.user))
 
     def do_tracking(self, request: HttpRequest, order: Order) -> str:
         shipment = get_object_or_404(Shipment, pk=key_in(request, "shipment"), order=order)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.urls import NoReverseMatch, reverse
@@ -18,13 +18,16 @@ from oms.kit.models import Problem
 from orders import problem_codes
 from orders.admin.order_rows import lines_of
 from orders.choices import EVENT_LABELS, OrderPriority, OrderStatus, PaymentStatus, ShipmentState
+from orders.domain import kits
 from orders.domain import moves as status_moves
 from orders.domain.moves import BEFORE_PACKING, PossibleMove
 from orders.inbound.contact_changes import FIELDS
 from orders.models import Allocation, Carrier, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, Shipment
+from orders.services.corrections.parcels import amounts_of, shares
 from orders.services.corrections.part_cancel import units_to_cancel
 from orders.services.corrections.seen import reason_against
 from orders.status import RANK
+from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 #: Timeline entries that are shown.
@@ -46,26 +49,26 @@ ENDED = {S.CANCELLED, S.CANCELLED_BY_SELLER, S.RETURNED}
 
 @dataclass(slots=True)
 class LineView:
-    """An order line: `allocated` are (warehouse, units)."""
+    """An order line: `allocated` are (warehouse, units), `open_units` neither cancelled nor, even in part, shipped.
+
+    `components` are those of a kit, with their stock.
+    """
 
     line: OrderLine
     thumb: str
     allocated: list[tuple[str, int]]
     problem: Problem | None
+    open_units: int
+    components: list[LineView] = field(default_factory=list)
 
     @property
     def missing(self) -> int:
         return self.line.missing
 
     @property
-    def open_units(self) -> int:
-        """Units that are neither shipped nor cancelled."""
-        return self.line.quantity - self.line.shipped - self.line.cancelled
-
-    @property
     def to_cancel(self) -> int:
         """Units that the channel has refunded and that are still to be shipped."""
-        return units_to_cancel(self.line)
+        return units_to_cancel(self.line, self.open_units)
 
 
 @dataclass(slots=True)
@@ -254,21 +257,13 @@ def load(pk: int) -> OrderView | None:
     )
     for shipment in shipments:
         shipment.order = order
+    live = [row for row in shipments if row.state != ShipmentState.CANCELLED]
+    if len(live) > 1:
+        _share_total(order, lines, live)
     holds = list(Hold.objects.filter(order=order).select_related("author", "lifted_by"))
     return OrderView(
         order=order,
-        lines=[
-            LineView(
-                line,
-                getattr(line, "thumb", "") or "",
-                sorted(allocated[line.pk].items()),
-                next(
-                    (p for p in open_problems if p.code in problem_codes.LINE_CODES and _is_about(p, line)),
-                    None,
-                ),
-            )
-            for line in lines
-        ],
+        lines=_line_views(order_state, lines, allocated, open_problems),
         shipments=shipments,
         holds=[hold for hold in holds if hold.lifted_at is None],
         past_holds=[hold for hold in holds if hold.lifted_at is not None],
@@ -291,6 +286,38 @@ def load(pk: int) -> OrderView | None:
     )
 
 
+def _line_views(
+    order_state: OrderState,
+    lines: Sequence[OrderLine],
+    allocated: Mapping[int, Mapping[str, int]],
+    problems: Sequence[Problem],
+) -> list[LineView]:
+    """Return the lines that were sold, each with its components. Components that were replaced are not shown."""
+    loaded = {line.pk: line for line in order_state.lines}
+    views = {
+        line.pk: LineView(
+            line,
+            getattr(line, "thumb", "") or "",
+            sorted(allocated[line.pk].items()) if line.pk in allocated else [],
+            next((p for p in problems if p.code in problem_codes.LINE_CODES and _is_about(p, line)), None),
+            kits.open_units(order_state, loaded[line.pk]) if line.pk in loaded else 0,
+        )
+        for line in lines
+    }
+    for line in lines:
+        if line.parent_id in views and line.kit_units:
+            views[line.parent_id].components.append(views[line.pk])
+    return [views[line.pk] for line in lines if not line.parent_id]
+
+
+def _share_total(order: Order, lines: Sequence[OrderLine], live: Sequence[Shipment]) -> None:
+    """Give each parcel its share of the order's total, for customs and insurance; no statement."""
+    contents = [{row.line_id: row.quantity for row in shipment.lines.all()} for shipment in live]
+    values = shares(order.total, amounts_of(lines), contents, order.currency)
+    for shipment, value in zip(live, values, strict=False):
+        shipment.share_of_total = value  # type: ignore[attr-defined]
+
+
 def shown_lines(lines: Sequence[OrderLine]) -> list[OrderLine]:
     """Return the lines without the cancelled twins that edits on the channel left before lines were matched by goods.
 
@@ -298,7 +325,8 @@ def shown_lines(lines: Sequence[OrderLine]) -> list[OrderLine]:
     """
 
     def goods(line: OrderLine) -> tuple[str, str, str]:
-        return line.variant_external_id, sku_key(line.sku), json.dumps(line.options, sort_keys=True)
+        place = line.variant_external_id or str(line.parent_id or "")
+        return place, sku_key(line.sku), json.dumps(line.options, sort_keys=True)
 
     live = {goods(line) for line in lines if line.quantity > line.cancelled}
     return [line for line in lines if line.quantity > line.cancelled or goods(line) not in live]

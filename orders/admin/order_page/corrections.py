@@ -133,6 +133,7 @@ class CorrectOrder(Page):
                     typed.get(f"sku-{line.pk}", line.variant.sku if line.variant else ""),
                 )
                 for line in lines
+                if not line.parent_id
             ],
             added=[
                 (number, typed.get(f"add-sku-{number}", ""), typed.get(f"add-units-{number}", ""))

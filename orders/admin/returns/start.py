@@ -88,7 +88,11 @@ class ReturnOfOrder(StartReturn):
         self.title = gettext("Start a return of %s") % self.order
         (order_state,) = UnitOfWork.load([self.order.pk], lock=False).order_states
         expected = expected_units([self.order.pk])
-        rows = [(line, returnable(line, expected)) for line in order_state.lines if line.shipped]
+        rows = [
+            (line, returnable(line, expected))
+            for line in order_state.lines
+            if line.shipped and not order_state.components_of(line)
+        ]
         origin = (
             ReturnOrigin.LATE_CANCEL if request.GET.get("origin") == "late_cancel" else ReturnOrigin.STAFF
         )

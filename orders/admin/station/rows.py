@@ -61,7 +61,7 @@ def may_release(request: HttpRequest) -> bool:
 def rows_of(orders: Sequence[Order]) -> list[Row]:
     """Return the rows of these orders in five statements, whatever their number."""
     ids = [order.pk for order in orders]
-    about = beside(ids)
+    about = beside(ids, to_pack=True)
     stores = Connection.objects.defer("credentials", "webhook_secret").in_bulk(
         {order.connection_id for order in orders}
     )

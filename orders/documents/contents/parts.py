@@ -130,10 +130,13 @@ def options_of(line: OrderLine) -> str:
     return ", ".join(f"{name}: {value}" for name, value in line.options.items())
 
 
-def goods(frame: Frame, line: OrderLine) -> dict[str, Any]:
-    """Return SKU, title and further lines (options, personalisation) of an order line."""
+def goods(frame: Frame, line: OrderLine, *, of_kit: bool = False) -> dict[str, Any]:
+    """Return SKU, title and further lines (options, personalisation) of an order line; with `of_kit` the kit it belongs to."""
     printer = frame.printer
     more: list[Any] = []
+    if of_kit and line.parent is not None:
+        kit = line.parent.variant.sku if line.parent.variant is not None else line.parent.sku
+        more.append(printer.text(f"{frame.words['part_of_kit']} {kit or line.parent.title}", 200))
     if line.options:
         more.append(printer.text(options_of(line)))
     if line.personalisation:

@@ -79,7 +79,12 @@ def by_order(frame: Frame, shipments: Sequence[Shipment]) -> dict[str, Any]:
                 "notes": notes,
                 "last": "",
                 "rows": [
-                    {**goods(frame, row.line), "quantity": str(row.quantity), "last": ""} for row in rows
+                    {
+                        **goods(frame, row.line, of_kit=row.line.parent is not None),
+                        "quantity": str(row.quantity),
+                        "last": "",
+                    }
+                    for row in rows
                 ],
             }
         )

@@ -47,6 +47,7 @@ WORDS = {
     "gift_message": pgettext_lazy("document", "Gift message"),
     "buyer_note": pgettext_lazy("document", "Note of the buyer"),
     "personalisation": pgettext_lazy("document", "Personalisation"),
+    "part_of_kit": pgettext_lazy("document", "Part of the kit"),
     "gift": pgettext_lazy("document", "GIFT: no prices in the parcel"),
     "parcel": pgettext_lazy("document", "Parcel"),
     "weight": pgettext_lazy("document", "Weight"),

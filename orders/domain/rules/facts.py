@@ -41,19 +41,25 @@ def facts_of(
 ) -> list[OrderFacts]:
     """Return the facts of orders: (order, channel, lines) for each, in the order given.
 
+    A kit counts as one line with its units; its SKU and those of its components count, and the weight of the components.
+
     `needs` are facts that cost a statement: “weight” and “sku” one together, “buyer” two.
     """
     variants = _variants([line for _order, _channel, rows in orders for line in rows], needs)
     found = []
     for order, channel, rows in orders:
         open_rows = [line for line in rows if line.quantity > line.cancelled]
+        sold = [line for line in open_rows if not line.is_component]
+        kits = {line.parent_id for line in open_rows if line.parent_id}
+        new_kits = {id(kit_of(line)) for line in open_rows if line.is_component}
         skus = {fold(line.sku) for line in open_rows if line.sku}
         grams: int | None = 0
         for line in open_rows:
             sku, weight = variants.get(line.variant_id or 0, ("", None))
             if sku:
                 skus.add(fold(sku))
-            if line.needs_parcel and grams is not None:
+            is_kit = line.pk in kits or id(line) in new_kits
+            if line.needs_parcel and grams is not None and not is_kit:
                 grams = None if weight is None else grams + weight * (line.quantity - line.cancelled)
         found.append(
             OrderFacts(
@@ -64,8 +70,8 @@ def facts_of(
                 currency=order.currency.upper(),
                 postcode=fold_postcode(str(order.ship_to.get("postcode") or "")),
                 total=order.total,
-                lines=len(open_rows),
-                units=sum(line.quantity - line.cancelled for line in open_rows),
+                lines=len(sold),
+                units=sum(line.quantity - line.cancelled for line in sold),
                 skus=frozenset(skus),
                 tags=frozenset(fold(tag) for tag in order.tag_names),
                 method=fold(order.shipping_method),
@@ -78,6 +84,11 @@ def facts_of(
     if "buyer" in needs:
         _add_buyers([order for order, _channel, _rows in orders], found)
     return found
+
+
+def kit_of(line: OrderLine) -> OrderLine | None:
+    """Return the line of the kit of a component, where it was loaded with it."""
+    return line.parent if "parent" in line._state.fields_cache else None
 
 
 def _variants(lines: Iterable[OrderLine], needs: Collection[str]) -> Mapping[int, tuple[str, int | None]]:

@@ -121,7 +121,9 @@ def _orders(day: date) -> Iterable[DayFigures]:
 def _skus(day: date) -> Iterable[SkuFigures]:
     start, end = bounds_of(day)
     sold: dict[tuple[int, str, int | None, str], Sold] = defaultdict(Sold)
-    rows = OrderLine.objects.filter(order__placed_at__gte=start, order__placed_at__lt=end).order_by()
+    rows = OrderLine.objects.filter(
+        order__placed_at__gte=start, order__placed_at__lt=end, parent=None
+    ).order_by()
     fields = rows.values_list(
         "order_id", "order__connection_id", "order__currency", "order__status", "variant_id", "sku",
         "quantity", "cancelled", "total",

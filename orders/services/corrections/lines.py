@@ -9,10 +9,12 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalogue.models import Variant, sku_key
+from catalogue.services.kits import components_of
 from catalogue.sku_resolution import variants_with_skus
 from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.domain.allocation import allocate, release_stock
+from orders.domain.kits import add_components, begun_kits, end_components, follow_parents
 from orders.domain.rules.automation import apply_rules
 from orders.domain.shipments import cancel_open_shipments, update_shipped_at
 from orders.errors import OrderError
@@ -58,8 +60,13 @@ def correct_lines(
         if seen and seen != lines_seen(order_state.lines):
             raise has_changed()
         variants = _variants([*skus.values(), *(sku for sku, _units in added)])
+        kits = components_of(
+            {variant.pk for variant in variants.values() if variant.is_kit}
+            | {line.variant_id or 0 for line in order_state.lines if order_state.components_of(line)}
+        )
+        unit.know_components(kits)
         unit.stock(also=[variant.pk for variant in variants.values()])
-        lines = {line.pk: line for line in order_state.lines}
+        lines = {line.pk: line for line in order_state.sold_lines}
         texts = [
             *(
                 _replace(unit, order_state, lines[pk], variants[sku_key(sku)])
@@ -74,10 +81,12 @@ def correct_lines(
             raise OrderError(_("Nothing was changed: the order has these lines already."))
         if all(line.quantity == line.cancelled for line in order_state.lines):
             raise OrderError(_("No unit would be left. Use “Cancel order” instead."))
+        add_components(order_state, kits)
+        follow_parents(order_state, unit)
         cancel_open_shipments(order_state)
         applied = apply_rules(unit, unit.rules_version, changed=[order_state])
         allocate(order_state, unit.stock(), unit.now)
-        order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.lines)
+        order_state.order.units = sum(line.quantity - line.cancelled for line in order_state.sold_lines)
         update_shipped_at(order_state, unit.now)
         text = _("Lines corrected: %(changes)s. %(reason)s")
         order_state.add_event(
@@ -118,10 +127,11 @@ def _resize(unit: UnitOfWork, order_state: OrderState, line: OrderLine, units: i
     if _checked(units) == now:
         return ""
     name = _name(line)
-    if units < line.shipped:
+    shipped = begun_kits(order_state, line)
+    if units < shipped:
         raise OrderError(
             _("%(shipped)d units of %(sku)s were shipped already. Enter at least as many.")
-            % {"shipped": line.shipped, "sku": name}
+            % {"shipped": shipped, "sku": name}
         )
     if units < now:
         drop_units(unit, order_state, line, now - units)
@@ -148,10 +158,12 @@ def _replace(unit: UnitOfWork, order_state: OrderState, line: OrderLine, variant
         return ""
     if not line.variant_id:
         raise OrderError(_("The SKU of “%s” is unknown. Choose its product on the order first.") % line.title)
-    if line.shipped:
+    if begun_kits(order_state, line):
         raise OrderError(_("A part of %s was shipped already. Its SKU cannot be changed.") % _name(line))
     old = _name(line)
     release_stock(order_state, unit.stock(), unit.now, line=line)
+    if order_state.components_of(line):
+        end_components(order_state, unit, line)
     line.variant, line.is_counted = variant, variant.is_counted
     line.is_substituted = not line.is_added and sku_key(line.sku) != variant.sku_key
     if line.is_added:
@@ -166,7 +178,11 @@ def _add(
     if _checked(units) < 1:
         raise OrderError(_("Enter at least one unit of each added line."))
     found = next(
-        (line for line in order_state.lines if line.is_added and variant and line.variant_id == variant.pk),
+        (
+            line
+            for line in order_state.sold_lines
+            if line.is_added and variant and line.variant_id == variant.pk
+        ),
         None,
     )
     if found is not None:
@@ -181,7 +197,7 @@ def _add(
                 sku=variant.sku[:255] if variant else (like.sku if like else ""),
                 title=(variant.product.title if variant else like.title if like else "")[:300],
                 is_counted=variant.is_counted if variant else True,
-                needs_stock=like.needs_stock if like else True,
+                needs_stock=like.needs_stock or bool(order_state.components_of(like)) if like else True,
                 needs_parcel=like.needs_parcel if like else True,
                 quantity=units,
                 is_added=True,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.domain.allocation import release_stock
+from orders.domain.kits import follow_parents, open_units
 from orders.domain.moves import BEFORE_PACKING
 from orders.domain.shipments import cancel_open_shipments, update_shipped_at
 from orders.errors import OrderError
@@ -18,22 +19,19 @@ from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
-def units_to_cancel(line: OrderLine) -> int:
-    """Return the units of a line that the channel has refunded and that are still to be shipped: what the page offers."""
-    return max(min(line.refunded - line.cancelled, _open_units(line)), 0)
-
-
-def _open_units(line: OrderLine) -> int:
-    return line.quantity - line.shipped - line.cancelled
+def units_to_cancel(line: OrderLine, left: int) -> int:
+    """Return the units of a line that the channel has refunded and of which `left` are still to be shipped: what the page offers."""
+    return max(min(line.refunded - line.cancelled, left), 0)
 
 
 def drop_units(unit: UnitOfWork, order_state: OrderState, line: OrderLine, units: int) -> None:
     """Cancel open units of a line in memory; their stock is released. The channel still lists them (`dropped`)."""
-    left = _open_units(line) - units
+    left = open_units(order_state, line) - units
     if line.allocated > left:
         release_stock(order_state, unit.stock(), unit.now, line=line, units=line.allocated - left)
     line.cancelled += units
     line.dropped += units
+    follow_parents(order_state, unit)
     order_state.order.units -= units
     if not left:
         order_state.close_line_problems(_("The line was cancelled."), key=line.external_id)
@@ -79,14 +77,18 @@ def _checked(order_state: OrderState, wanted: Mapping[int, int]) -> list[OrderLi
     """Return the lines of which units are cancelled; raises `OrderError` where that is not possible."""
     if order_state.status not in BEFORE_PACKING:
         raise OrderError(_("This order is already packed or has ended. Its units cannot be cancelled."))
-    lines = [line for line in order_state.lines if line.pk in wanted]
+    lines = [line for line in order_state.sold_lines if line.pk in wanted]
+    if any(line.is_component and line.pk in wanted for line in order_state.lines):
+        raise OrderError(_("A component of a kit is not cancelled alone. Cancel units of the kit."))
     for line in lines:
-        if wanted[line.pk] > _open_units(line):
+        if wanted[line.pk] > open_units(order_state, line):
             raise OrderError(
                 _("Only %(units)d units of %(sku)s can be cancelled.")
-                % {"units": _open_units(line), "sku": line.sku or line.title}
+                % {"units": open_units(order_state, line), "sku": line.sku or line.title}
             )
-    left = sum(_open_units(line) for line in order_state.lines) - sum(wanted[line.pk] for line in lines)
+    left = sum(open_units(order_state, line) for line in order_state.sold_lines) - sum(
+        wanted[line.pk] for line in lines
+    )
     if not left and not any(line.shipped for line in order_state.lines):
         raise OrderError(_("These are all units of the order. Use “Cancel order” instead."))
     return lines

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 
 from channels.contract.carriers.records import LabelFormat, LabelRequest, ParcelItem, PostalAddress
 from channels.contract.carriers.spec import CarrierCapability
+from oms.kit.numbers import quantise
 from orders.documents import loading
 from orders.errors import OrderError
-from orders.models import CarrierAccount, LabelPurchase, Shipment
+from orders.models import CarrierAccount, LabelPurchase, OrderLine, Shipment
 
 #: Countries of the European Union: between them there is no customs border.
 EUROPEAN_UNION = frozenset(
@@ -142,6 +143,14 @@ def request_of(purchase: LabelPurchase) -> LabelRequest:
     )
 
 
+def _value_of_one(line: OrderLine, currency: str) -> Decimal:
+    """Return the value of one unit for customs; the price of a kit is divided evenly among the units of its components."""
+    if line.parent is None:
+        return line.unit_price
+    units = sum(line.parent.components.values_list("kit_units", flat=True))
+    return quantise(line.parent.unit_price / units, currency) if units else line.unit_price
+
+
 def _items(shipment: Shipment, account: CarrierAccount) -> list[ParcelItem]:
     found = []
     for row in shipment.lines.all():
@@ -151,7 +160,7 @@ def _items(shipment: Shipment, account: CarrierAccount) -> list[ParcelItem]:
                 description=row.line.title,
                 quantity=row.quantity,
                 grams=(variant.weight_grams if variant else None) or 0,
-                value=row.line.unit_price,
+                value=_value_of_one(row.line, shipment.order.currency),
                 currency=shipment.order.currency,
                 sku=variant.sku if variant else row.line.sku,
                 hs_code=account.hs_code,

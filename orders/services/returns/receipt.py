@@ -118,13 +118,15 @@ def _count_lines(found: Return, unit: UnitOfWork | None, grades: Mapping[ReturnL
     lines = {line.pk: line for line in unit.order_states[0].lines} if unit is not None else {}
     for row, grade in grades.items():
         line = lines.get(row.line_id or 0)
-        if line is not None:
+        if unit is not None and line is not None:
             if line.returned + grade.came_back > line.shipped:
                 raise OrderError(
                     _("Only %(units)d units of %(sku)s were shipped and are not back yet.")
                     % {"units": line.shipped - line.returned, "sku": row.sku or row.title}
                 )
-            row.amount += value_of_units(line, line.returned, grade.came_back, found.currency)
+            row.amount += value_of_units(
+                unit.order_states[0], line, line.returned, grade.came_back, found.currency
+            )
             line.returned += grade.came_back
         row.usable += grade.usable
         row.unusable += grade.unusable
@@ -148,6 +150,14 @@ def _put_back(
     for row, grade in grades.items():
         variant = row.variant and (row.variant.merged_into or row.variant)
         if variant is not None and variant.is_counted and (grade.usable or grade.unusable):
+            if variant.is_kit:
+                raise OrderError(
+                    _(
+                        "%s is a kit now and has no stock of its own. Grade its units as written off, then adjust the stock"
+                        " of its components."
+                    )
+                    % variant.sku
+                )
             counted.append((variant.pk, grade))
     if not counted:
         return

@@ -59,6 +59,11 @@ def request_return(
         expected = expected_units([order_id])
         lines = [line for line in order_state.lines if line.pk in wanted]
         for line in lines:
+            if order_state.components_of(line):
+                raise OrderError(
+                    _("%s is a kit. Enter the units of its components that come back.")
+                    % (line.sku or line.title)
+                )
             if wanted[line.pk] > (most := returnable(line, expected)):
                 raise OrderError(
                     _("Only %(units)d units of %(sku)s can come back.")
@@ -111,6 +116,8 @@ def request_without_order(
     for key, sku in keys.items():
         if key not in found:
             raise OrderError(_("No product has the SKU “%s”.") % sku.strip())
+        if found[key].is_kit:
+            raise OrderError(_("%s is a kit. Enter its components: they come back.") % found[key].sku)
     with transaction.atomic():
         made = new_return(
             None,

@@ -42,7 +42,8 @@ def to_work(wanted: Wanted | None = None, *, may_release: bool = False) -> Query
     if wanted.carrier is not None:
         rows = rows.filter(_with_carrier(wanted.carrier))
     if wanted.is_one_line:
-        lines = OrderLine.objects.filter(order=OuterRef("pk")).order_by().values("order")
+        kits = OrderLine.objects.filter(parent=OuterRef("pk"), kit_units__gt=0)
+        lines = OrderLine.objects.filter(~Exists(kits), order=OuterRef("pk")).order_by().values("order")
         rows = rows.filter(Exists(lines.annotate(count=Count("pk")).filter(count=1)))
     if wanted.sku:
         # The variant first: a join with its key would be read for every open order.

@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 from catalogue.errors import CatalogueError
 from catalogue.models import Variant, sku_key
 from catalogue.services import sku_mapping as catalogue
+from catalogue.services.kits import components_of
 from catalogue.sku_resolution import variant_facts
 from oms.kit.authors.actors import Author
 from orders.domain.allocation import allocate, release_stock
+from orders.domain.kits import add_components, end_components
 from orders.domain.shipments import cancel_open_shipments
 from orders.errors import OrderError
 from orders.inbound.opening_stock import add_opening_stock, withdraw_opening_stock
@@ -53,24 +55,31 @@ def map_lines(variant_of: dict[int, int], *, by: Author) -> list[MoveOutcome]:
     outcomes = []
     with transaction.atomic():
         unit = UnitOfWork.load(set(order_ids))
-        unit.stock(also=variant_of.values())
         facts = variant_facts(set(variant_of.values()))
         unit.variant_codes = {pk: variant[:2] for pk, variant in facts.items()}
+        kits = components_of([pk for pk, variant in facts.items() if variant.is_kit])
+        unit.know_components(kits)
+        unit.stock(also=variant_of.values())
         changeable = [order_state for order_state in unit.order_states if is_before_packing(order_state)]
         moved = [
             (order_state, line)
             for order_state in changeable
             for line in order_state.lines
-            if line.pk in variant_of and line.variant_id != variant_of[line.pk]
+            if line.pk in variant_of and line.variant_id != variant_of[line.pk] and not line.is_component
         ]
         for order_state, line in moved:
             if line.allocated:
                 cancel_open_shipments(order_state)
                 release_stock(order_state, unit.stock(), unit.now, line=line)
+            elif order_state.components_of(line):
+                cancel_open_shipments(order_state)
+                end_components(order_state, unit, line)
         withdraw_opening_stock(unit, moved)
         for _order_state, line in moved:
             line.variant_id = variant_of[line.pk]
             line.is_counted = facts[variant_of[line.pk]].is_counted
+        for order_state in changeable:
+            add_components(order_state, kits)
         add_opening_stock(unit, moved, by=by)
         for order_state in unit.order_states:
             wanted = [line for line in order_state.lines if line.pk in variant_of]
@@ -105,12 +114,15 @@ def unmap_lines(line_ids: Collection[int], *, by: Author) -> int:
             for order_state in unit.order_states
             if is_before_packing(order_state)
             for line in order_state.lines
-            if line.pk in line_ids and line.variant_id
+            if line.pk in line_ids and line.variant_id and not line.is_component
         ]
         for order_state, line in moved:
             if line.allocated:
                 cancel_open_shipments(order_state)
                 release_stock(order_state, unit.stock(), unit.now, line=line)
+            elif order_state.components_of(line):
+                cancel_open_shipments(order_state)
+                end_components(order_state, unit, line)
         withdraw_opening_stock(unit, moved)
         for order_state, line in moved:
             line.variant_id = None

@@ -30,6 +30,7 @@ from oms.kit.bulk import among, insert
 from orders.choices import OPEN_STATUSES, Actor
 from orders.domain.moves import BEFORE_PACKING
 from orders.models import Allocation, Order, OrderEvent, OrderLine
+from orders.services.stock import kits
 from orders.services.stock.sku_mapping import map_lines
 
 #: Orders that one merge may lock at most; more are a sign that the wrong SKU was chosen.
@@ -72,7 +73,7 @@ def merge(source: Variant, target: Variant, *, by: Author) -> SkuMerge:
     source, target = catalogue.lock_pair(source.pk, target.pk)
     catalogue.check(source, target)
     orders = _lock_orders(OrderLine.objects.filter(variant=source).values("order"))
-    pairs = inventory.lock_both(source.pk, target.pk)
+    pairs = _lock_stock(source, target)
     row = SkuMerge.objects.create(source=source, target=target, author_id=by.user_id)
     units = {
         warehouse: Units(item.on_hand, item.allocated, item.unusable)
@@ -91,6 +92,8 @@ def merge(source: Variant, target: Variant, *, by: Author) -> SkuMerge:
     row.save(update_fields=["moved"])
     _note(orders, _("%(source)s was merged into %(target)s") % _names(row), by)
     audit.record("sku.merged", target, {"merged SKU": (None, source.sku)}, by=by)
+    if target.is_kit:
+        kits.kits_made([target.pk], by)
     _changed(source, target)
     return row
 
@@ -116,7 +119,7 @@ def unmerge(row: SkuMerge, *, units: Mapping[int, int] | None = None, by: Author
     )
     line_ids = list(lines.order_by("pk").values_list("pk", flat=True))
     orders = _lock_orders(OrderLine.objects.filter(pk__in=among(line_ids)).values("order"))
-    pairs = inventory.lock_both(source.pk, target.pk)
+    pairs = _lock_stock(source, target)
     allocated = _allocated_to(line_ids)
     back = {}
     for warehouse, (_item, other) in pairs.items():
@@ -187,6 +190,11 @@ def _lock_orders(order_ids: object) -> list[int]:
             % MOST_ORDERS
         )
     return found
+
+
+def _lock_stock(source: Variant, target: Variant) -> dict[int, tuple[StockItem, StockItem]]:
+    """Lock the stock of both. None moves where one of them is a kit: `catalogue.services.merging.check` sees to that."""
+    return {} if source.is_kit or target.is_kit else inventory.lock_both(source.pk, target.pk)
 
 
 def _allocated_to(line_ids: Collection[int]) -> dict[int, int]:

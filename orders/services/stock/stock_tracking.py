@@ -21,7 +21,7 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 
 
 def set_stock_tracking(variant_ids: Collection[int], *, is_counted: bool, by: Author) -> int:
-    """Switch the stock tracking of variants (ids) on or off; return how many changed.
+    """Switch the stock tracking of variants (ids) on or off; return how many changed. A kit has none of its own.
 
     Off: the stock of orders that are not packed is released, and they wait for none. The stock items keep their
     figures; stores are not sent any. On: stock is allocated to those orders, and a released order moves back to New
@@ -32,6 +32,7 @@ def set_stock_tracking(variant_ids: Collection[int], *, is_counted: bool, by: Au
             Variant.objects.select_for_update(no_key=True)
             .filter(pk__in=list(variant_ids))
             .exclude(is_counted=is_counted)
+            .exclude(is_kit=True)
             .order_by("pk")
             .values_list("pk", flat=True)
         )

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalogue', '0014_listing_forms'),
+        ('catalogue', '0015_kits'),
         ('channels', '0018_lean_indexes'),
     ]
 
