@@ -86,7 +86,9 @@ def cost_of(text: str) -> Decimal | None:
 
 
 def check_tracked(variant: Variant) -> None:
-    """Raise `StockError` for a SKU whose stock nobody counts."""
+    """Raise `StockError` for a SKU whose stock nobody counts, and for a kit, which has no stock of its own."""
+    if variant.is_kit:
+        raise StockError(_("%s is a kit. Enter the SKUs that it is made of.") % variant.sku)
     if not variant.is_counted:
         raise StockError(_("The stock of %s is not tracked.") % variant.sku)
 
