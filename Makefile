@@ -20,7 +20,7 @@ DEV_STAMP := $(VENV)/installed-dev
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: help setup run test test-db test-db-slow test-slow lint format types bench e2e messages requirements demo-fixture \
+.PHONY: help setup run upgrade test test-db test-db-slow test-slow lint format types bench e2e messages requirements demo-fixture \
 	opencart-extension opencart-lab contract clean
 
 help: ## show this list
@@ -54,6 +54,10 @@ requirements: ## pin requirements*.in again, with hashes (needs uv)
 
 run: $(RUN_STAMP) ## run the whole system with demo data, until Ctrl-C (PORT=8000)
 	@exec $(PY) manage.py run --port "$(PORT)" --end-with-parent $(ARGS)
+
+upgrade: ## bring this checkout to VERSION (a tag; else the newest): back up, install, migrate, restart, or go back
+	@MANIFOLD_HOME="$(CURDIR)" MANIFOLD_ENV="$(or $(OMS_ENV_FILE),$(CURDIR)/.env)" MANIFOLD_USER="$$(id -un)" MANIFOLD_BACKUPS="$(CURDIR)/var/backups" \
+	MANIFOLD_SYSTEMCTL="$(or $(SYSTEMCTL),true)" MANIFOLD_READY="$(READY)" sh contrib/debian/upgrade.sh $(VERSION)
 
 # --- checking it -----------------------------------------------------------------------------------
 

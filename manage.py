@@ -23,6 +23,10 @@ def main() -> None:
             local_settings.ensure()  # before the settings are read
         except OSError as error:
             sys.exit(local_settings.cannot_write(local_settings.var_dir(), error))
+    elif command == "make_settings":
+        from oms.upkeep import settings_file
+
+        sys.exit(settings_file.main(sys.argv[2:]))
     elif command == "qcluster":
         from oms.devserver import parent_death
 
@@ -33,9 +37,12 @@ def main() -> None:
     try:
         settings.SECRET_KEY  # noqa: B018
     except ImproperlyConfigured as error:
+        if "SECRET_KEY" not in str(error):
+            sys.stderr.write(f"{error}\n")
+            sys.exit(2)
         sys.exit(
-            f"{error} Run `make setup` to get settings for this machine in var/env, "
-            "or copy .env.example to .env and fill it in."
+            f"{error} Run `manage.py make_settings` to get the settings of a real installation, "
+            "or `make setup` for a demo on this machine alone."
         )
     execute_from_command_line(sys.argv)
 

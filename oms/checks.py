@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from email.utils import parseaddr
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.checks import Error, Tags, Warning, register
+from django.http.request import validate_host
 from django.utils.translation import gettext as _
 
 from channels.contract import registry
@@ -127,10 +131,14 @@ def check_production(**kwargs: Any) -> list[Warning]:
     """What is meant for a machine of one's own, and must not reach production."""
     found = []
     if settings.OMS_DEMO:
-        hint = _("Set OMS_DEMO=false, or leave it out.")
+        hint = _("Make the settings of a real installation with `manage.py make_settings` (docs/install.md).")
         found.append(
             Warning(
-                _("OMS_DEMO is on: demo stores, and a note on the sign-in page."), hint=hint, id="oms.W001"
+                _(
+                    "These are the settings of the demo (OMS_DEMO is on): demo stores, no HTTPS, not for production."
+                ),
+                hint=hint,
+                id="oms.W001",
             )
         )
     if settings.OMS_ALLOWED_PRIVATE_HOSTS:
@@ -143,7 +151,40 @@ def check_production(**kwargs: Any) -> list[Warning]:
                 id="oms.W002",
             )
         )
+    host = urlsplit(settings.OMS_PUBLIC_URL).hostname or ""
+    if not validate_host(host, settings.ALLOWED_HOSTS):
+        found.append(
+            Warning(
+                _("ALLOWED_HOSTS does not have %s, the host of OMS_PUBLIC_URL: its pages answer 400.") % host,
+                hint=_("Add it to ALLOWED_HOSTS."),
+                id="oms.W003",
+            )
+        )
+    if settings.UNKNOWN_SETTINGS:
+        found.append(
+            Warning(
+                _("The settings file has names that are no settings: %s.")
+                % ", ".join(settings.UNKNOWN_SETTINGS),
+                hint=_("docs/settings.md lists all of them. Is one of them misspelt?"),
+                id="oms.W004",
+            )
+        )
     return found
+
+
+@register("oms")
+def check_folder(**kwargs: Any) -> list[Error]:
+    """The folder for the files of this installation."""
+    folder = Path(settings.VAR_DIR)
+    if not folder.exists() or (folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)):
+        return []
+    return [
+        Error(
+            _("OMS_VAR_DIR is no folder in which this user may write: %s.") % folder,
+            hint=_("Name another folder, or give this one to the user that runs Manifold."),
+            id="oms.E012",
+        )
+    ]
 
 
 @register("oms")

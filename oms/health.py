@@ -8,11 +8,12 @@ from __future__ import annotations
 import secrets
 import shutil
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
+from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,10 +21,13 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from channels.models import WakeUp
+from channels.models import SyncStream, WakeUp
 from channels.stores import alert_kinds as kinds
 from channels.stores.alert_kinds import AlertKind, Cause
+from channels.workers import heartbeat
+from oms.cluster import host_beats
 from oms.kit.doctor import Finding
+from oms.kit.models import Job
 
 #: PostgreSQL's codes: disk full, out of memory for a write, read-only transaction (a stand-by server), I/O error.
 _STATES = {"53100", "53200", "25006", "58030"}
@@ -39,29 +43,61 @@ _KEY = "write check"
 
 #: A disk with less free than one of these is nearly full: bytes, and part of the whole.
 LEAST_FREE, LEAST_PART = 1024**3, 0.05
+#: With less the next write may fail: bytes.
+NO_SPACE = 50 * 1024**2
+#: How long work may be due before nobody seems to do it. Longer than any pause of a lane that works.
+OVERDUE = timedelta(minutes=15)
 
 
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
-    """200 when this process answers and reaches its database, else 503.
-
-    It says nothing about the lanes: a web server is not taken out of service because a worker is slow (`doctor` does).
+    """200 when this process answers. It says nothing about the database or the lanes (`readyz`, `doctor`): a web server is not
+    restarted because of another machine.
     """
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        return JsonResponse({"ok": False}, status=503)
     return JsonResponse({"ok": True})
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when a row and a file were written and read back, else 503 with the part that failed and no detail of it."""
-    failed = [name for name, fault in _faults().items() if fault]
+    """200 when the installation works, else 503 with the parts that failed and no detail of them.
+
+    Parts: `database` and `files` (written and read back), `disk` (nearly nothing is free), `lanes` (one that lived is silent, on
+    any host or on this one), `work` (something has been due for 15 minutes and nobody does it).
+    """
+    faults = _faults()
+    failed = [name for name, fault in faults.items() if fault]
+    if not faults["files"] and shutil.disk_usage(settings.VAR_DIR).free < NO_SPACE:
+        failed.append("disk")
+    if not faults["database"]:
+        if silent_lanes() or host_beats.silent():
+            failed.append("lanes")
+        if overdue_since() is not None:
+            failed.append("work")
     return JsonResponse({"ok": not failed, "failed": failed}, status=503 if failed else 200)
+
+
+def silent_lanes() -> list[str]:
+    """Return the lanes that have had a heartbeat and none in the last three minutes; an installation that never ran has none."""
+    since = timezone.now() - heartbeat.ALIVE
+    return [lane for lane, at in heartbeat.heartbeats().items() if at is not None and at < since]
+
+
+def overdue_since() -> datetime | None:
+    """Return since when the oldest work is due that nobody does; None while all of it is younger than 15 minutes."""
+    before = timezone.now() - OVERDUE
+    active = {"connection__state": "active", "is_on": True}
+    streams = SyncStream.objects.filter(due_at__lt=before, lease_token="", **active)
+    streams = streams.filter(Q(not_before=None) | Q(not_before__lt=before))
+    streams = streams.filter(Q(connection__blocked_until=None) | Q(connection__blocked_until__lt=before))
+    asked = Job.objects.live().filter(created_at__lt=before, lease_until=None)
+    asked = asked.filter(Q(not_before=None) | Q(not_before__lt=before)).filter(started_at=None)
+    found = [
+        streams.order_by("due_at").values_list("due_at", flat=True).first(),
+        asked.order_by("created_at").values_list("created_at", flat=True).first(),
+    ]
+    return min((at for at in found if at is not None), default=None)
 
 
 def storage_is_writable() -> Finding:

@@ -14,6 +14,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from channels.models.fields import UnreadableCredentials
+from oms import health
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,20 @@ def zone_of(name: str) -> zoneinfo.ZoneInfo | None:
         return zoneinfo.ZoneInfo(name) if name else None
     except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
         return None
+
+
+class HealthMiddleware:
+    """Answer `/healthz` and `/readyz` before anything else, whatever host the caller names.
+
+    A load balancer asks by address, without TLS. The two answers name nothing of this installation.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        view = {"/healthz": health.healthz, "/readyz": health.readyz}.get(request.path_info)
+        return view(request) if view is not None else self.get_response(request)
 
 
 class TimeZoneMiddleware:

@@ -9,12 +9,19 @@ from django.utils.translation import gettext_lazy as _
 
 from oms import checks, health, schedules
 from oms.accounts import middleware, roles
-from oms.admin import account, api_keys, audit, people
+from oms.admin import account, api_keys, audit, people, system
 from oms.kit import doctor
 from oms.kit.authors import audit as log
 from oms.kit.background import queue
 
-__all__ = ["account", "api_keys", "audit", "checks", "people"]  # imported for what they register themselves
+__all__ = [
+    "account",
+    "api_keys",
+    "audit",
+    "checks",
+    "people",
+    "system",
+]  # imported for what they register themselves
 
 
 def connect() -> None:
@@ -24,6 +31,9 @@ def connect() -> None:
     queue.declare("oms.tasks", "daily")
     log.declare(
         {
+            "user.first_owner": _("First account created"),
+            "store.deleted": _("Store deleted"),
+            "installation.exported": _("Everything exported"),
             "user.second_factor_on": _("Second factor switched on"),
             "user.second_factor_off": _("Second factor switched off"),
             "user.recovery_codes": _("New recovery codes"),

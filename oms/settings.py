@@ -14,42 +14,44 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import environ
 from csp.constants import NONE, SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from django.utils.translation import gettext_lazy as _
 
+from oms.upkeep.environment import Environment
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-# Another file to read instead of .env. Empty: read no file (the tests do that).
-ENV_FILE = env.str("OMS_ENV_FILE", default=str(BASE_DIR / ".env"))
-if ENV_FILE and Path(ENV_FILE).is_file():
-    env.read_env(ENV_FILE)
+env = Environment()
+# Only as a real environment variable: another settings file to read instead of .env. Empty: read no file (the tests do that).
+ENV_FILE = env.text("OMS_ENV_FILE", default=str(BASE_DIR / ".env"))
+if ENV_FILE and (Path(ENV_FILE).is_file() or env.has("OMS_ENV_FILE")):
+    env.read_file(Path(ENV_FILE))
 
-# The folder for the files of this installation: the SQLite file, logs, collected static files, media.
-VAR_DIR = Path(env.str("OMS_VAR_DIR", default="") or BASE_DIR / "var").resolve()
-if ENV_FILE and not Path(ENV_FILE).is_file() and "SECRET_KEY" not in env and (VAR_DIR / "env").is_file():
-    env.read_env(VAR_DIR / "env")
+# The folder for the files of this installation (SQLite file, logs, collected static files, media). Empty: var/ in the folder of manage.py.
+VAR_DIR = Path(env.text("OMS_VAR_DIR") or BASE_DIR / "var").resolve()
+if ENV_FILE and not Path(ENV_FILE).is_file() and not env.has("SECRET_KEY") and (VAR_DIR / "env").is_file():
+    ENV_FILE = str(VAR_DIR / "env")
+    env.read_file(VAR_DIR / "env")
 
 # --- Installation -----------------------------------------------------------------------------------
 
 # Show tracebacks in the browser, serve static files from the source: for development only.
-DEBUG = env.bool("DEBUG", default=False)
+DEBUG = env.flag("DEBUG", default=False)
 # The demo that `make run` starts: sandbox stores, static files from the source, a note on the sign-in page.
-OMS_DEMO = env.bool("OMS_DEMO", default=False)
+OMS_DEMO = env.flag("OMS_DEMO", default=False)
 # True behind a proxy that terminates TLS and sets X-Forwarded-Proto: secure cookies, HSTS, http redirected to https.
-OMS_HTTPS = env.bool("OMS_HTTPS", default=True)
+OMS_HTTPS = env.flag("OMS_HTTPS", default=True)
 # Signs sessions and queue payloads: at least 50 random characters. Changing it signs everybody out.
-SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY = env.text("SECRET_KEY", default="")
 # The host names of this installation.
-ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
+ALLOWED_HOSTS: list[str] = env.hosts("ALLOWED_HOSTS", default=["127.0.0.1", "localhost", "[::1]"])
 # The public address of this installation, without a slash at the end. Channels send their webhooks to it.
-OMS_PUBLIC_URL = env.str("OMS_PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+OMS_PUBLIC_URL = env.address("OMS_PUBLIC_URL", default="http://127.0.0.1:8000")
 
 # --- Apps -------------------------------------------------------------------------------------------
 
 # The packages of the channels, as dotted paths, in the sequence in which the screens show them.
-OMS_CHANNELS: list[str] = env.list(
+OMS_CHANNELS: list[str] = env.words(
     "OMS_CHANNELS",
     default=[
         "channels.connectors.opencart",
@@ -89,6 +91,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "oms.middleware.HealthMiddleware",  # first: a load balancer names any host, and does not use TLS
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",  # its files are compressed already
     "oms.middleware.TextGZipMiddleware",
@@ -131,18 +134,17 @@ FIXTURE_DIRS = [BASE_DIR / "fixtures"]
 # --- Database ---------------------------------------------------------------------------------------
 
 # postgres://user:password@host:5432/name for PostgreSQL. Empty: an SQLite file in the data folder, for one host only.
-DATABASE_URL = env.str("DATABASE_URL", default="")
+GIVEN_DATABASE = env.database("DATABASE_URL")
 # How many seconds a connection to the database is kept open.
-CONN_MAX_AGE = env.int("CONN_MAX_AGE", default=60)
+CONN_MAX_AGE = env.whole("CONN_MAX_AGE", default=60, least=0, most=86_400)
 # Settings of each connection to PostgreSQL. Compiling a query (jit) takes up to a second and saves less; parallel workers
 # for a page of 20 ms double its time. Empty behind a pooler that refuses the parameter `options`.
-OMS_POSTGRES_SETTINGS = env.str("OMS_POSTGRES_SETTINGS", default="-c jit=off -c parallel_setup_cost=20000")
+OMS_POSTGRES_SETTINGS = env.text("OMS_POSTGRES_SETTINGS", default="-c jit=off -c parallel_setup_cost=20000")
 
-DEFAULT_DATABASE: dict[str, Any] = (
-    dict(env.db_url_config(DATABASE_URL))
-    if DATABASE_URL
-    else {"ENGINE": "django.db.backends.sqlite3", "NAME": VAR_DIR / "manifold.sqlite3"}
-)
+DEFAULT_DATABASE: dict[str, Any] = GIVEN_DATABASE or {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": VAR_DIR / "manifold.sqlite3",
+}
 if DEFAULT_DATABASE["ENGINE"].endswith("sqlite3"):
     # WAL allows reads during a write. IMMEDIATE prevents "database is locked". `timeout` is how long to wait for the writer.
     DEFAULT_DATABASE["OPTIONS"] = {
@@ -170,7 +172,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Cache ------------------------------------------------------------------------------------------
 
 # redis://host:6379/0 for a cache that all processes share. Empty: one cache in each process; nothing depends on it.
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = env.redis("REDIS_URL")
 
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
@@ -185,14 +187,16 @@ CACHES: dict[str, dict[str, Any]] = {
 # --- Queue: it carries wake-ups only, the work is in our own tables (docs/operations.md) -------------
 
 # "orm" sends wake-ups through the database (loses none). "redis" may lose some; the tick enqueues them again.
-OMS_QUEUE_BROKER = env.str("OMS_QUEUE_BROKER", default="orm")
+OMS_QUEUE_BROKER = env.choice("OMS_QUEUE_BROKER", default="orm", among=("orm", "redis"))
 # Worker processes of each lane.
-OMS_WORKERS = env.int("OMS_WORKERS", default=2)
+OMS_WORKERS = env.whole("OMS_WORKERS", default=2, least=1, most=64)
 # Worker processes of the orders lane: two for the stores that answer, the others for slow ones too (docs/adr/0015-fair-lanes.md).
-OMS_ORDER_WORKERS = env.int("OMS_ORDER_WORKERS", default=max(OMS_WORKERS, 4))
+OMS_ORDER_WORKERS = env.whole("OMS_ORDER_WORKERS", default=max(OMS_WORKERS, 4), least=1, most=64)
 
 # The lanes. Each has its own cluster, so that an import never makes an order wait.
 OMS_LANES = ("orders", "stock", "default")
+# The lane that `manage.py qcluster` runs; only as a real environment variable of that process. Empty: default.
+Q_CLUSTER_NAME = env.choice("Q_CLUSTER_NAME", default="", among=("", *OMS_LANES))
 
 Q_CLUSTER: dict[str, Any] = {
     "name": "manifold",
@@ -233,37 +237,39 @@ Q_CLUSTER: dict[str, Any] = {
 # --- Channels ---------------------------------------------------------------------------------------
 
 # Fernet keys that encrypt the stores' credentials, newest first, separated by commas (`docs/operations.md`: rotation).
-OMS_CREDENTIAL_KEYS: list[str] = env.list("OMS_CREDENTIAL_KEYS", default=[])
+OMS_CREDENTIAL_KEYS: list[str] = env.words("OMS_CREDENTIAL_KEYS", default=[])
 # The application of this installation at each channel that has applications: key and secret from its developer site.
 OMS_APPS: dict[str, dict[str, str]] = {
     "bigcommerce": {
-        "client_id": env.str("BIGCOMMERCE_CLIENT_ID", default=""),
-        "client_secret": env.str("BIGCOMMERCE_CLIENT_SECRET", default=""),
+        "client_id": env.text("BIGCOMMERCE_CLIENT_ID", default=""),
+        "client_secret": env.text("BIGCOMMERCE_CLIENT_SECRET", default=""),
         # The addresses of its sign-in and its API. A sandbox has others.
-        "login_url": env.str("BIGCOMMERCE_LOGIN_URL", default="https://login.bigcommerce.com").rstrip("/"),
-        "api_url": env.str("BIGCOMMERCE_API_URL", default="https://api.bigcommerce.com").rstrip("/"),
+        "login_url": env.address("BIGCOMMERCE_LOGIN_URL", default="https://login.bigcommerce.com"),
+        "api_url": env.address("BIGCOMMERCE_API_URL", default="https://api.bigcommerce.com"),
     },
     "etsy": {
-        "keystring": env.str("ETSY_KEYSTRING", default=""),
-        "shared_secret": env.str("ETSY_SHARED_SECRET", default=""),
-        "webhook_secret": env.str("ETSY_WEBHOOK_SECRET", default=""),
-        "sign_in_url": env.str("ETSY_SIGN_IN_URL", default="https://www.etsy.com/oauth/connect"),
-        "api_url": env.str("ETSY_API_URL", default="https://api.etsy.com").rstrip("/"),
+        # The application of this installation at Etsy: its key, secret, and the secret of its webhooks.
+        "keystring": env.text("ETSY_KEYSTRING", default=""),
+        "shared_secret": env.text("ETSY_SHARED_SECRET", default=""),
+        "webhook_secret": env.text("ETSY_WEBHOOK_SECRET", default=""),
+        # The addresses of its sign-in and its API. A sandbox has others.
+        "sign_in_url": env.address("ETSY_SIGN_IN_URL", default="https://www.etsy.com/oauth/connect"),
+        "api_url": env.address("ETSY_API_URL", default="https://api.etsy.com"),
     },
 }
 # Private addresses that Manifold may call: host, host:port or network (10.1.0.0/16).
-OMS_ALLOWED_PRIVATE_HOSTS: list[str] = env.list("OMS_ALLOWED_PRIVATE_HOSTS", default=[])
+OMS_ALLOWED_PRIVATE_HOSTS: list[str] = env.reachable("OMS_ALLOWED_PRIVATE_HOSTS")
 # How many days the log of calls to channels is kept.
-OMS_CALL_LOG_DAYS = env.int("OMS_CALL_LOG_DAYS", default=14)
+OMS_CALL_LOG_DAYS = env.whole("OMS_CALL_LOG_DAYS", default=14, least=1, most=36_500)
 # How many days messages that were sent to a channel are kept.
-OMS_SENT_MESSAGE_DAYS = env.int("OMS_SENT_MESSAGE_DAYS", default=90)
+OMS_SENT_MESSAGE_DAYS = env.whole("OMS_SENT_MESSAGE_DAYS", default=90, least=1, most=36_500)
 # How many days after its placing the native document of an order is kept.
-OMS_NATIVE_DAYS = env.int("OMS_NATIVE_DAYS", default=400)
+OMS_NATIVE_DAYS = env.whole("OMS_NATIVE_DAYS", default=400, least=1, most=36_500)
 # How many days after its placing names and addresses are kept in a finished order.
-OMS_PERSONAL_DATA_DAYS = env.int("OMS_PERSONAL_DATA_DAYS", default=730)
+OMS_PERSONAL_DATA_DAYS = env.whole("OMS_PERSONAL_DATA_DAYS", default=730, least=1, most=36_500)
 
 # How many calls a key of the HTTP API may make in a minute.
-OMS_API_CALLS_PER_MINUTE = env.int("OMS_API_CALLS_PER_MINUTE", default=600)
+OMS_API_CALLS_PER_MINUTE = env.whole("OMS_API_CALLS_PER_MINUTE", default=600, least=1, most=1_000_000)
 
 # --- People -----------------------------------------------------------------------------------------
 
@@ -283,7 +289,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "oms.accounts.password_rules.GuessableValidator"},
 ]
 # Sessions end after this many minutes without a request.
-OMS_SESSION_IDLE_MINUTES = env.int("OMS_SESSION_IDLE_MINUTES", default=240)
+OMS_SESSION_IDLE_MINUTES = env.whole("OMS_SESSION_IDLE_MINUTES", default=240, least=1, most=525_600)
 SESSION_ENGINE = "oms.accounts.sessions"
 SESSION_COOKIE_AGE = OMS_SESSION_IDLE_MINUTES * 60
 PASSWORD_RESET_TIMEOUT = 3600  # seconds that the link in a “forgot password” mail works
@@ -300,24 +306,26 @@ AXES_CLIENT_IP_CALLABLE = "oms.accounts.addresses.client_ip"
 AXES_LOCKOUT_CALLABLE = "oms.accounts.throttle.locked_out"
 # The addresses of our own proxies (host or network, separated by commas; "unix" for a socket): only their
 # X-Forwarded-For is read.
-OMS_TRUSTED_PROXIES: list[str] = env.list("OMS_TRUSTED_PROXIES", default=["127.0.0.1", "::1", "unix"])
+OMS_TRUSTED_PROXIES: list[str] = env.words("OMS_TRUSTED_PROXIES", default=["127.0.0.1", "::1", "unix"])
 AXES_VERBOSE = False
 
 OTP_TOTP_ISSUER = "Manifold OMS"
 
 # --- Language and time ------------------------------------------------------------------------------
 
-LANGUAGE_CODE = env.str("LANGUAGE_CODE", default="en-gb")
 LANGUAGES = [("en-gb", _("English")), ("fr", _("French"))]
+# The language for people who have not chosen one.
+LANGUAGE_CODE = env.choice("LANGUAGE_CODE", default="en-gb", among=("en-gb", "fr"))
 LOCALE_PATHS = [BASE_DIR / "oms" / "locale"]
 # The time zone of the seller, for documents and for screens until the browser has reported its own. Each store has its own time zone.
-TIME_ZONE = env.str("TIME_ZONE", default="Europe/London")
+TIME_ZONE = env.zone("TIME_ZONE", default="Europe/London")
 USE_TZ = True
 
 # --- Files ------------------------------------------------------------------------------------------
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+# The folder into which `collectstatic` copies the files of the pages. Empty: static/ in the data folder.
+STATIC_ROOT = Path(env.text("OMS_STATIC_ROOT") or VAR_DIR / "static")
 MEDIA_ROOT = VAR_DIR / "media"
 WHITENOISE_USE_FINDERS = DEBUG or OMS_DEMO
 STORAGES = {
@@ -343,9 +351,18 @@ SECURE_REDIRECT_EXEMPT = [
     r"^readyz$",
 ]  # the load balancer calls them from the inside, without TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if OMS_HTTPS else None
-SECURE_HSTS_SECONDS = 365 * 24 * 3600 if OMS_HTTPS else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = OMS_HTTPS
-SECURE_HSTS_PRELOAD = OMS_HTTPS
+# For how many seconds browsers insist on https for this host once they have seen it (HSTS). It cannot be taken back earlier: raise
+# it (31536000: a year) when https has worked for some days.
+OMS_HSTS_SECONDS = env.whole("OMS_HSTS_SECONDS", default=3600, least=0, most=63_072_000)
+# Whether the same holds for every sub-domain of this host, also for those that are not Manifold's.
+OMS_HSTS_SUBDOMAINS = env.flag("OMS_HSTS_SUBDOMAINS", default=False)
+# Whether browsers may put the domain on their built-in list; for a host with a year and sub-domains only. Leaving the list takes months.
+OMS_HSTS_PRELOAD = env.flag("OMS_HSTS_PRELOAD", default=False)
+SECURE_HSTS_SECONDS = OMS_HSTS_SECONDS if OMS_HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = OMS_HTTPS and OMS_HSTS_SUBDOMAINS
+SECURE_HSTS_PRELOAD = OMS_HTTPS and OMS_HSTS_PRELOAD
+# Sub-domains and the built-in list are a decision of the owner of the domain, so `check --deploy` does not ask for them.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"] if OMS_HTTPS else []
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"  # for old browsers; the others use frame-ancestors
 
@@ -367,8 +384,7 @@ CONTENT_SECURITY_POLICY = {
 # --- Mail -------------------------------------------------------------------------------------------
 
 # smtp+tls://user:password@host:587 sends alerts. consolemail:// writes them to the log.
-EMAIL_URL = env.str("EMAIL_URL", default="consolemail://")
-EMAIL_CONFIG = env.email_url_config(EMAIL_URL)
+EMAIL_CONFIG = env.mail("EMAIL_URL", default="consolemail://")
 EMAIL_BACKEND = EMAIL_CONFIG["EMAIL_BACKEND"]
 EMAIL_HOST = EMAIL_CONFIG.get("EMAIL_HOST") or "localhost"
 EMAIL_PORT = EMAIL_CONFIG.get("EMAIL_PORT") or 25
@@ -378,17 +394,22 @@ EMAIL_USE_TLS = EMAIL_CONFIG.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = EMAIL_CONFIG.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 20
 # The sender address of those alerts.
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Manifold OMS <oms@localhost>")
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", default="Manifold OMS <oms@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 # After how many minutes an alert that is not resolved is sent to the owners. 0: never.
-OMS_ALERT_ESCALATION_MINUTES = env.int("OMS_ALERT_ESCALATION_MINUTES", default=60)
+OMS_ALERT_ESCALATION_MINUTES = env.whole("OMS_ALERT_ESCALATION_MINUTES", default=60, least=0, most=525_600)
+
+# --- Watching ---------------------------------------------------------------------------------------
+
+# The token with which Prometheus asks for /metrics (as a bearer token). Empty: only programs on this machine may ask.
+OMS_METRICS_TOKEN = env.text("OMS_METRICS_TOKEN")
 
 # --- Log --------------------------------------------------------------------------------------------
 
 # DEBUG, INFO, WARNING or ERROR.
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+LOG_LEVEL = env.choice("LOG_LEVEL", default="INFO", among=("DEBUG", "INFO", "WARNING", "ERROR"))
 # True: write each line as one JSON object, for programs that collect logs.
-OMS_LOG_JSON = env.bool("OMS_LOG_JSON", default=False)
+OMS_LOG_JSON = env.flag("OMS_LOG_JSON", default=False)
 
 LOGGING = {
     "version": 1,
@@ -438,3 +459,9 @@ UNFOLD: dict[str, Any] = {
         }
     },
 }
+
+# --- Check ------------------------------------------------------------------------------------------
+
+# Names in the settings file that are no settings: `check --deploy` tells them.
+UNKNOWN_SETTINGS = env.unknown()
+env.check()  # one sentence for each wrong setting

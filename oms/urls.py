@@ -9,11 +9,14 @@ from django.views.generic import RedirectView
 from oms import health
 from oms.kit.admin import pictures
 from oms.kit.api import site
+from oms.upkeep import metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("setup/", include("oms.accounts.first_run")),
     path("pictures/<str:name>", pictures.serve_original, name="original_picture"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("channels.urls")),

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+import sys
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms.settings")
 
-application = get_wsgi_application()
+CANNOT_LOAD = 4  # with it gunicorn ends instead of starting another worker
+
+try:
+    application = get_wsgi_application()
+except ImproperlyConfigured as error:
+    sys.stderr.write(f"Manifold OMS cannot start:\n{error}\n")
+    sys.exit(CANNOT_LOAD)

@@ -4,23 +4,74 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+import time
+from datetime import timedelta
 
-from django.db import OperationalError
+import pytest
+from django.utils import timezone
 
+from channels.models import LaneBeat
+from channels.workers import heartbeat
 from oms import health
+from oms.cluster import host_beats
+from oms.kit.models import Job
 from oms.logs import JsonFormatter
 
 
-def test_health_reports_a_missing_database(client, monkeypatch):
-    class Gone:
-        def cursor(self):
-            raise OperationalError("connection refused: secret-host")
+@pytest.mark.fault("F-66")
+@pytest.mark.parametrize("host", ["10.0.0.7", "[2001:db8::1]:8000", "no host at all"])
+def test_health_answers_a_load_balancer_that_asks_by_address(client, settings, host):
+    """Without a database, without TLS, and whatever host it names: it says only that the process answers."""
+    settings.SECURE_SSL_REDIRECT = True
+    response = client.get("/healthz", headers={"host": host})
+    assert (response.status_code, response.json()) == (200, {"ok": True})
 
-    monkeypatch.setattr(health, "connection", Gone())
-    response = client.get("/healthz")
-    assert response.status_code == 503
-    assert response.json() == {"ok": False}, "and gives nothing away"
+
+@pytest.mark.fault("F-66")
+def test_ready_answers_any_host_and_names_the_database(client, db):
+    response = client.get("/readyz", headers={"host": "10.0.0.7"})
+    assert (response.status_code, response.json()) == (200, {"ok": True, "failed": []})
+
+
+@pytest.mark.fault("F-66")
+def test_a_lane_that_fell_silent_is_not_ready(client, db):
+    heartbeat.beat("orders", is_tick=True)
+    assert client.get("/readyz").status_code == 200
+    LaneBeat.objects.update(beat_at=timezone.now() - timedelta(seconds=181))
+    response = client.get("/readyz")
+    assert (response.status_code, response.json()) == (503, {"ok": False, "failed": ["lanes"]})
+
+
+@pytest.mark.fault("F-66")
+def test_a_lane_that_is_silent_on_one_host_is_not_ready_although_another_host_works(
+    client, db, settings, tmp_path
+):
+    settings.VAR_DIR = tmp_path
+    heartbeat.beat("orders", is_tick=True)
+    host_beats.touch("orders")
+    assert client.get("/readyz").status_code == 200
+    [file] = host_beats.folder().iterdir()
+    silent = time.time() - 181
+    os.utime(file, (silent, silent))
+    assert client.get("/readyz").json()["failed"] == ["lanes"]
+    host_beats.forget("orders")  # it was stopped on purpose
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.fault("F-66")
+def test_a_full_disk_is_not_ready(client, db, monkeypatch):
+    monkeypatch.setattr(health, "NO_SPACE", 10**18)
+    assert client.get("/readyz").json() == {"ok": False, "failed": ["disk"]}
+
+
+@pytest.mark.fault("F-66")
+def test_work_that_nobody_does_is_not_ready(client, db):
+    job = Job.objects.create(kind="x", title="x", created_at=timezone.now() - timedelta(minutes=16))
+    assert client.get("/readyz").json() == {"ok": False, "failed": ["work"]}
+    Job.objects.filter(pk=job.pk).update(started_at=timezone.now())
+    assert client.get("/readyz").status_code == 200
 
 
 def test_health_cannot_be_posted_to(client):

@@ -78,7 +78,12 @@ class Stores(StoresPage):
             for store in stores
         ]
         connected = [card for card in cards if card["store"].state != Connection.State.DISCONNECTED]
-        disconnected = [card for card in cards if card["store"].state == Connection.State.DISCONNECTED]
+        # A deleted store is only a name for its orders.
+        disconnected = [
+            card
+            for card in cards
+            if card["store"].state == Connection.State.DISCONNECTED and not card["store"].is_deleted
+        ]
         return self.render(cards=connected, disconnected=disconnected, may_connect=request.user.has_perm(ADD))
 
 

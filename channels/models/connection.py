@@ -16,6 +16,9 @@ from channels.models.querysets import (
     ConnectionQuerySet,
 )
 
+#: Option of a deleted store, whose row stays because orders refer to it.
+DELETED = "deleted_at"
+
 
 class Connection(models.Model):
     """One account of a seller: a store on a channel, a carrier account, or a warehouse system.
@@ -95,6 +98,20 @@ class Connection(models.Model):
             return self.spec.has_wire
         except LookupError:
             return True
+
+    @property
+    def is_deleted(self) -> bool:
+        """Whether a person deleted it: only its orders and documents are left."""
+        return DELETED in self.options
+
+    @property
+    def lacks_credentials(self) -> bool:
+        """Whether its channel has credentials and this row has none: it was copied without them (`loaddata`)."""
+        try:
+            spec = self.spec
+        except LookupError:
+            return False
+        return spec.has_wire and bool(spec.credential_fields) and not self.credentials
 
     def option(self, name: str) -> Any:
         """Return a setting of this store, or the channel's default; None for an unknown name."""

@@ -21,8 +21,8 @@ else:
     _BinaryField = models.BinaryField
 
 
-class UnreadableCredentials(Exception):
-    """No key of `OMS_CREDENTIAL_KEYS` decrypts this document."""
+class UnreadableCredentials(ImproperlyConfigured):
+    """No key of `OMS_CREDENTIAL_KEYS` decrypts this document: a fault of the settings, which commands tell in one sentence."""
 
 
 @cache

@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 
 from channels.contract.registry import specs, system_specs
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncRun, SyncStream
-from channels.models.fields import UnreadableCredentials, cipher
+from channels.models.fields import cipher
+from channels.ops import credentials
 from channels.stores import freshness, health
 from channels.workers import heartbeat
 from oms.kit import doctor
@@ -34,19 +35,10 @@ def configuration() -> Finding:
         return Finding(False, _("Set OMS_CREDENTIAL_KEYS. No store can be connected without it."))
     cipher()
     configured = {**specs(), **system_specs()}
-    unreadable, unknown = [], []
-    for pk, name, channel in Connection.objects.values_list("pk", "name", "channel"):
-        if channel not in configured:
-            unknown.append(name)
-        try:
-            Connection.objects.only("credentials", "webhook_secret").get(pk=pk)
-        except UnreadableCredentials:
-            unreadable.append(name)
-    if unreadable:
-        return Finding(
-            False,
-            _("No key of OMS_CREDENTIAL_KEYS decrypts the credentials of: %s.") % _listed(unreadable),
-        )
+    rows = Connection.objects.values_list("name", "channel")
+    unknown = [name for name, channel in rows if channel not in configured]
+    if unreadable := credentials.unreadable_stores():
+        return Finding(False, credentials.unreadable_text(unreadable.values()))
     if unknown:
         return Finding(False, _("OMS_CHANNELS does not have the channel of: %s.") % _listed(unknown))
     return Finding(True, _("%d channels: %s.") % (len(specs()), ", ".join(specs())))
@@ -64,7 +56,15 @@ def lanes_alive() -> Finding:
 
 
 def fresh() -> Finding:
-    """Check that every stream of every active store is within its target."""
+    """Check that every stream of every active store is within its target, and that no store lost its credentials.
+
+    A store that was copied without them (`loaddata`) imports nothing from now on, however fresh its last run looks.
+    """
+    if lost := credentials.lost_stores():
+        return Finding(
+            False,
+            _("These stores have no credentials: %s. Reconnect them.") % _listed([row.name for row in lost]),
+        )
     late = [f"{store.name}: {line.title}" for store, line in freshness.late_lines()]
     return Finding(not late, _("Late: %s.") % _listed(late) if late else "")
 

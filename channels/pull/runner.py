@@ -24,7 +24,7 @@ from channels.contract.records.pages import PullQuery, Window
 from channels.contract.spec import Lane, StreamSpec
 from channels.http import app_quota, call_log, rate_limit
 from channels.models import Connection, SyncRun, SyncStream
-from channels.pull import prefetch, streams
+from channels.pull import prefetch, run_log, streams
 from channels.pull.context import context_of
 from channels.pull.page_writer import LEASE, LeaseLost, PageWriter, reason_of, slice_end
 from channels.pull.single_records import (
@@ -58,6 +58,8 @@ def adapter_of(connection: Connection) -> ChannelAdapter:
     spec = connection.spec
     if not spec.has_wire:
         raise NotSupported(_("%s has no API.") % spec.label)
+    if connection.lacks_credentials:
+        raise AuthError(_("The credentials of this store are not in the database. Reconnect it."))
     return spec.adapter_class()(connection, context=context_of(connection))
 
 
@@ -282,6 +284,7 @@ def close(run: SyncRun, state: str, reason: str = "") -> None:
         state=state, error=reason[:500], finished_at=timezone.now()
     )
     run.state, run.error = state, reason[:500]
+    run_log.note(run, reason)
 
 
 def advance(
@@ -337,6 +340,7 @@ def advance(
             worked += sum(counts.left_out.values())
             must_stop = after_page is not None and after_page(run, worked)
             if is_last:
+                run_log.note(run, connection=connection)
                 return True
             if must_stop or (_clock() >= until and not pages.is_requested):
                 return False

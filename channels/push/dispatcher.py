@@ -297,9 +297,39 @@ def _work(
         sent, count = sent + size, count + 1
     sending.close()
     finish(claim[:sent], answers)
+    _note(connection, claim[:sent], answers, stopped, _clock() - until + FRESH_SECONDS)
     if sent < len(claim):
         return_unsent(claim[sent:])
     return stopped, count
+
+
+def _note(
+    connection: Connection,
+    claim: Sequence[OutboxMessage],
+    answers: Answers,
+    stopped: ChannelError | None,
+    seconds: float,
+) -> None:
+    """Write one line about a claim that was sent into the log, with the first refusal."""
+    errors = [str(one.error) for one in answers.values() if one.error is not None]
+    facts = {
+        "store": connection.name,
+        "topic": claim[0].topic,
+        "sent": len(claim) - len(errors),
+        "refused": len(errors),
+        "seconds": round(seconds, 1),
+    }
+    words = " ".join(
+        f"{name}={value!r}" if " " in str(value) else f"{name}={value}" for name, value in facts.items()
+    )
+    reason = str(stopped or (errors[0] if errors else ""))
+    log.log(
+        logging.WARNING if errors else logging.INFO,
+        "sent %s%s",
+        words,
+        f": {reason}" if reason else "",
+        extra={"facts": facts | ({"reason": reason} if reason else {})},
+    )
 
 
 def _send(

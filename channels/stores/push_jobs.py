@@ -137,17 +137,23 @@ def _count(job: Job, asked: OutboxQuerySet) -> int:
 
 
 def _plan(job: Job, connection: Connection, topic: str) -> None:
-    """Store in the job what would be sent; nothing is enqueued, written or locked."""
+    """Store in the job what would be sent, and list what would change; nothing is enqueued, written or locked."""
     sample: list[dict[str, str]] = []
-    number = 0
+    number = changes = 0
     try:
         subjects = outbox.subjects_of(connection=connection, topic=topic, skus=job.params["skus"])
         for line in preview.plan_of(connection, topic, subjects):
             number += 1
+            if line.old == line.new:
+                continue
+            changes += 1
             if len(sample) < SAMPLE:
                 sample.append({"what": line.what, "old": line.old, "new": line.new, "why": line.why})
     except (LookupError, outbox.NotListed) as error:
         raise jobs.JobFailed(str(error)) from error
     job.total = job.done = number
-    job.result = {"dry_run": True, "would_send": number, "plan": sample}
-    job.message = _("%d would be sent.") % number
+    job.result = {"dry_run": True, "would_send": number, "would_change": changes, "plan": sample}
+    job.message = _("%(sent)d would be sent, %(changes)d of them change something.") % {
+        "sent": number,
+        "changes": changes,
+    }

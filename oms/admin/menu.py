@@ -143,6 +143,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Sign-in rules"), "security", "lock", ("auth.change_group",)),
             Entry(_("API keys"), "api_keys", "key", ("api.view_apikey",)),
             Entry(_("Audit log"), "kit_auditentry_changelist", "history", ("kit.view_auditentry",)),
+            Entry(_("System"), "system", "dns", ("auth.change_group",)),
         ),
     ),
 )

@@ -11,6 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import Resolver404, URLPattern, URLResolver, include, path, resolve, reverse
 from django.utils.translation import gettext_lazy as _
 
+from oms.accounts import first_run
 from oms.admin.home import Home
 from oms.admin.menu import forget_counts, menu_for
 from oms.kit.admin import pages
@@ -104,7 +105,9 @@ class ManifoldAdminSite(AdminSite):
         return Home.as_view(admin_site=self)(request)
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """Show the sign-in page."""
+        """Show the sign-in page; who wanted a page while nobody has an account comes to the first-run page."""
+        if request.method == "GET" and request.GET.get("next") and first_run.is_needed():
+            return HttpResponseRedirect(reverse("first_run"))
         return super().login(request, {"title": _("Sign in"), **(extra_context or {})})
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:

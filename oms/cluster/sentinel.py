@@ -18,6 +18,7 @@ from django_q import cluster
 from django_q.conf import Conf
 
 from channels.workers import enqueue
+from oms.cluster import host_beats
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Sentinel(cluster.Sentinel):
 
     _seen: State | None = None
     _since = 0.0
+    _beat_at = -host_beats.EVERY
 
     def start(self) -> None:
         """Start the lane's processes. Wake-ups that the last ones had in memory are lost, so others may be enqueued at once."""
@@ -43,6 +45,7 @@ class Sentinel(cluster.Sentinel):
                 exc_info=True,
             )
         super().start()  # type: ignore[no-untyped-call]
+        host_beats.forget(str(Conf.CLUSTER_NAME))  # the lane was asked to stop; a killed one leaves its file
 
     def status(self) -> str:
         """Return the state of the cluster; the guard asks for it in each round."""
@@ -52,6 +55,9 @@ class Sentinel(cluster.Sentinel):
 
     def _watch(self) -> None:
         now = time.monotonic()
+        if now - self._beat_at >= host_beats.EVERY:
+            self._beat_at = now
+            host_beats.touch(str(Conf.CLUSTER_NAME))
         waiting = self.task_queue.qsize()
         is_idle = any(process.is_alive() and process.timer.value < 0 for process in self.pool)
         state = (waiting, tuple(process.pid for process in self.pool))

@@ -112,9 +112,23 @@ def is_free(port: int) -> bool:
     return True
 
 
+def needs_root(port: int) -> bool:
+    """Whether the system refuses this port to this user."""
+    with socket.socket() as probe:
+        try:
+            probe.bind((HOST, port))
+        except PermissionError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
 def claim_port(port: int) -> None:
     if not 0 < port < 65536:
         raise CannotRun(f"{port} is no port: choose one between 1024 and 65535, such as make run PORT=8000.")
+    if needs_root(port):
+        raise CannotRun(f"Port {port} may be used by root alone: choose another, such as make run PORT=8000.")
     if not is_free(port):
         raise CannotRun(f"Port {port} is in use: choose another, such as make run PORT={port + 100}.")
 
@@ -154,6 +168,8 @@ def web_child(port: int) -> Child:
         "threads": "8",
         "timeout": "60",
         "graceful-timeout": "5",
+        "access-logfile": "-",
+        "access-logformat": "%(t)s access %(h)s %(m)s %(U)s %(s)s %(B)s %(L)s",
     }
     pairs = [word for name, value in options.items() for word in (f"--{name}", value)]
     # Its control socket would lie in the home folder: nothing outside this one is touched.

@@ -15,7 +15,7 @@ from operator import or_
 from typing import Any
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import DatabaseError, connection, models
 from django.db.models import CheckConstraint, Count, Q, UniqueConstraint
 from django.utils.translation import gettext as _
 
@@ -81,7 +81,12 @@ def run(only: list[str] | None = None, *, watch: Watch | None = None) -> list[Re
     `watch` is called with the check that runs, and how far it is.
     """
     chosen = [name for name in _checks if not only or name in only]
-    results = []
+    results: list[Result] = []
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:  # one cause is one line, not one for each check
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        return [Result("database", False, _("The database cannot be reached: %s") % lines[0])]
     with _work_memory():
         for number, name in enumerate(chosen):
             mark = _watch.set(watch and partial(watch, name, number, len(chosen)))

@@ -6,13 +6,18 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 
+from django.core.cache import cache
+
 from catalogue.models import Variant
 from channels.contract.records.orders import CarrierRecord
 from channels.contract.spec import Capability
 from channels.models import Connection
-from orders.models import Carrier, CarrierMap, CarrierRule, Order, Shipment
+from orders.models import Carrier, CarrierAccount, CarrierMap, CarrierRule, Order, Parcel, Shipment
 from orders.unit_of_work.announcements import is_enabled
 from orders.unit_of_work.order_state import OrderState
+
+_IN_USE = "orders.carriers.in_use"
+KNOWN_FOR = 60  # seconds
 
 
 def carrier_key(name: str) -> str:
@@ -179,6 +184,20 @@ def _ruled_carriers(order_states: Sequence[OrderState]) -> dict[int, Carrier]:
         if chosen is not None and chosen.carrier is not None:
             found[id(order_state)] = chosen.carrier
     return found
+
+
+def is_in_use() -> bool:
+    """Whether this installation has a carrier account or a parcel with news; no query for `KNOWN_FOR` seconds."""
+    found = cache.get(_IN_USE)
+    if found is None:
+        found = CarrierAccount.objects.exists() or Parcel.objects.exists()
+        cache.set(_IN_USE, found, KNOWN_FOR)
+    return bool(found)
+
+
+def note_in_use() -> None:
+    """Remember that there is a carrier account or a parcel: an account was connected, or the first news has come."""
+    cache.set(_IN_USE, True, KNOWN_FOR)
 
 
 def total_grams(units: Iterable[tuple[int | None, int]]) -> int | None:

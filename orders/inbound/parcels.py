@@ -24,6 +24,7 @@ from oms.kit.authors.actors import SYSTEM, Author
 from orders import problem_codes
 from orders.choices import PARCEL_ENDED, LabelState, ParcelStatus, ShipmentState
 from orders.domain import shipments as domain_shipments
+from orders.domain.carriers import note_in_use
 from orders.domain.moves import refusal
 from orders.errors import OrderError
 from orders.inbound import wms_shipping
@@ -95,6 +96,7 @@ def record(
             raise OrderError(_("There is no such shipment."))
         unit = UnitOfWork.load([order_id])
         parcel, _made = Parcel.objects.get_or_create(shipment_id=shipment_id)
+        transaction.on_commit(note_in_use)
         before = ParcelEvent.objects.filter(parcel=parcel).count()
         ParcelEvent.objects.bulk_create(
             [

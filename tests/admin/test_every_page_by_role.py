@@ -132,6 +132,7 @@ OTHERS = {
     "stock_value": EVERYBODY,
     "personal_data": may("orders.erase_buyer"),
     "security": may("auth.change_group"),
+    "system": may("auth.change_group"),
     "api_keys": may("api.view_apikey"),
     "api_key_revoke": None,
     "hooks": may("channels.change_connection"),
@@ -342,8 +343,10 @@ def test_a_role_saves_no_form_of_django_that_the_table_refuses(client: Client, a
 #: Addresses outside admin/ -> why no role is asked: who calls them proves it in another way.
 OUTSIDE = {
     "": "leads to Home",
-    "healthz": "says only whether the database answers",
+    "healthz": "says only that the process answers",
     "readyz": "says only whether the installation works",
+    "metrics": "a token, or a program on this machine",
+    "first_run": "a token; there is no such page once somebody has an account",
     "set_language": "changes the language of the visitor",
     "admin_password_reset": "says the same to everybody",
     "admin_password_sent": "says the same to everybody",

@@ -432,7 +432,7 @@ def test_credentials_that_no_key_opens_are_found(shop: FakeShop, settings: Any) 
     settings.OMS_CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
     finding = checks.configuration()
     assert finding.ok is False
-    assert finding.detail.endswith("decrypts the credentials of: Fake shop.")
+    assert "decrypts the credentials of: Fake shop. Add the key" in finding.detail
 
 
 def test_a_check_that_fails_itself_is_a_finding(

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import override_settings
 
 from channels.models import Connection
+from oms.kit.management.cli import database_name
 
 pytestmark = pytest.mark.django_db
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
@@ -34,7 +35,7 @@ def test_credentials_are_stored_with_the_newest_key(store: Connection) -> None:
     with override_settings(OMS_CREDENTIAL_KEYS=[NEW, OLD]):
         out = StringIO()
         call_command("rotate_credentials", stdout=out)
-    assert out.getvalue() == "1 stores: credentials encrypted with the newest key.\n"
+    assert out.getvalue() == f"1 stores in {database_name()}: credentials encrypted with the newest key.\n"
     assert Fernet(NEW).decrypt(stored(store)) == b'{"secret_key": "s3cret-of-uk"}'
     with pytest.raises(InvalidToken):
         Fernet(OLD).decrypt(stored(store))
@@ -56,3 +57,13 @@ def test_credentials_never_stand_in_the_clear(store: Connection) -> None:
         assert loaded.credentials == {"secret_key": "s3cret-of-uk"}
         assert "s3cret" not in repr(loaded.credentials) + str(loaded.credentials)
         assert Connection._meta.get_field("credentials").value_to_string(loaded) == ""
+
+
+@pytest.mark.fault("F-62")
+def test_a_database_without_any_store_is_the_wrong_one() -> None:
+    with pytest.raises(CommandError) as error:
+        call_command("rotate_credentials")
+    assert str(error.value) == (
+        f"There is no store in {database_name()}. Is that the database of this installation? Nothing was changed."
+    )
+    assert error.value.returncode == 2

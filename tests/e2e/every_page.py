@@ -12,7 +12,7 @@ from django.urls import URLResolver, get_resolver, reverse
 #: Routes under admin/ that answer with no page of their own: data for scripts, files, forms that are only sent,
 #: redirects, and Django's pages for what our own pages do.
 NO_PAGE = re.compile(
-    r"/(views|count|set|do|move|progress\.json|file|pause|read-only|state|streams|autocomplete|jsi18n|logout|r|of|qrcode)(/|$)"
+    r"/(views|count|set|do|move|progress\.json|file|pause|read-only|state|streams|autocomplete|jsi18n|logout|r|of|qrcode|buy|said)(/|$)"
     r"|names\.json|search/results/$|(?<!^admin/)search/$|password_change/done|<path:object_id>/$|<url>|app_label|<slug:what>|<slug:name>|<slug:kind>|print/manifest/|excel/(template|exports?)/|\.webp$"
 )
 #: Lists share these pages; they are looked at for orders alone.

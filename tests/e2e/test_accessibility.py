@@ -28,8 +28,10 @@ from oms.kit.imports import services as imports
 from oms.kit.models import Job
 from orders.documents import printing
 from orders.domain.moves import BY_NAME
-from orders.models import Order, OrderRule
+from orders.models import Order, OrderRule, Parcel
 from orders.services import decisions, manifests, moves, packing
+from orders.services.labels import accounts as carrier_accounts
+from orders.services.labels import bulk as labels_bulk
 from orders.services.returns.requests import request_return
 from orders.services.stock import sku_merging
 from tests import factories
@@ -131,6 +133,11 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
     hook, _secret = subscriptions.create(
         name="Shop floor", url="https://hooks.example/in", events=["stock.changed"], by=SYSTEM
     )
+    van = carrier_accounts.connect(
+        key="house", name="Own van", credentials={}, settings={"prefix": "FK"}, by=SYSTEM
+    )
+    parcel = Parcel.objects.create(shipment=shipment, account=van)
+    bought = labels_bulk.start(user=owner, orders=[made[2].pk])
     key, _token = keys.create(name="ERP", scopes=["stock:read"], by=SYSTEM)
     job = Job.objects.order_by("pk").last()
     assert job is not None
@@ -179,6 +186,12 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "hook": (hook.pk,),
         "wms_disconnect": (wms.pk,),
         "api_key_revoke": (key.pk,),
+        "carrier_account": (van.pk,),
+        "carrier_account_new": ("sendcloud",),
+        "carrier_account_disconnect": (van.pk,),
+        "label_prices": (made[2].shipments.get().pk,),
+        "label_job": (bought.pk,),
+        "orders_parcel_change": (parcel.pk,),
     }
 
 

@@ -379,6 +379,7 @@ ELSEWHERE = {
     "report_receipt": "the stock movements, by the name of the warehouse system",
     "personal_data": "tests/security/test_personal_data.py",
     "security": "tests/security/test_account.py",
+    "first_run": "tests/upkeep/test_watching.py",
     "admin_password_reset": "tests/security/test_account.py",
     "admin_password_new": "tests/security/test_account.py",
     "login": "the sign-in log",
@@ -417,7 +418,7 @@ def test_every_address_that_takes_a_form_has_a_case_or_another_record() -> None:
     }
     known = {case.name for case in CASES} | set(ELSEWHERE)
     gets = {
-        "index", "picture", "original_picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "readyz", "set_language",
+        "index", "picture", "original_picture", "app_list", "autocomplete", "jsi18n", "view_on_site", "search", "healthz", "readyz", "metrics", "set_language",
         "password_change_done", "webhook", "auth", "load", "uninstall", "remove_user", "open", "claim", "people",
         "start", "callback", "admin_password_sent", "admin_password_changed", "document_file", "print_file", "print_progress", "label_progress",
         "imports_export_file", "imports_export_progress", "api-root", "openapi-json", "list_jobs", "list_orders", "list_prices",

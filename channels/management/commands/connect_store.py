@@ -20,6 +20,14 @@ class Command(ManifoldCommand):
         "The value @file is read from that file, and - from the terminal, so that no secret is in the shell history."
     )
     has_store = False
+    exit_codes = {
+        DONE: "the store is connected and its first sync is done",
+        REFUSALS: "the store is connected, but its first sync refused records or did not end; the text says what",
+        COULD_NOT: "the store was not connected, nothing was stored",
+    }
+    result_form = (
+        '{"ok": true, "store": "My shop", "id": 3, "read_only": true, "message": "…", "report": {…}}'
+    )
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument("channel", help=f"One of: {', '.join(specs())}.")
@@ -66,10 +74,13 @@ class Command(ManifoldCommand):
         if job is None or options["no_wait"]:
             return DONE, result
         job = self.work(job, as_json=options["json"])
-        result |= {"ok": job.state == Job.State.DONE, "message": job.message, "report": job.result}
-        if job.state != Job.State.DONE:
-            return COULD_NOT, result
-        return REFUSALS if job.refused else DONE, result
+        code = DONE if job.state == Job.State.DONE and not job.refused else REFUSALS
+        result |= {"ok": code == DONE, "message": job.message, "report": job.result}
+        if job.state == Job.State.DONE and job.refused:
+            result["message"] = (
+                f"{job.message} The store is connected; {job.refused} records were refused.".strip()
+            )
+        return code, result
 
     def say(self, result: Any) -> None:
         for key, value in result.items():

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandParser
 from django.db import transaction
 
 from channels.models import AlertSettings, Connection, HookSubscription
 from channels.models.fields import UnreadableCredentials
 from channels.stores import services
+from oms.kit.management.cli import COULD_NOT, DONE, CouldNot, ManifoldCommand, database_name
 
 
-class Command(BaseCommand):
+class Command(ManifoldCommand):
     help = "Encrypt all stored credentials with the newest key. The old keys can be removed afterwards."
+    has_store = False
+    has_dry_run = False
+    exit_codes = {
+        DONE: "all credentials are encrypted with the newest key",
+        COULD_NOT: "nothing was changed: credentials that no key decrypts, or a database without any store",
+    }
+    result_form = '{"ok": true, "database": "PostgreSQL manifold on db:5432", "stores": 3, "forgotten": []}'
 
-    def add_arguments(self, parser: CommandParser) -> None:
+    def add_options(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--forget-unreadable",
             action="store_true",
             help="Delete credentials that no key decrypts: their key is lost for good. Each store must be reconnected.",
         )
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def run(self, **options: Any) -> tuple[int, Any]:
         names = dict(Connection.objects.order_by("pk").values_list("pk", "name"))
+        if not names and not AlertSettings.objects.exclude(webhook=b"").exists():
+            raise CouldNot(
+                f"There is no store in {database_name()}. Is that the database of this installation? Nothing was changed."
+            )
         unreadable, done = [], 0
         with transaction.atomic():
             for pk in names:
@@ -51,14 +63,19 @@ class Command(BaseCommand):
             ]
         )
         if listed and not options["forget_unreadable"]:
-            raise CommandError(
+            raise CouldNot(
                 f"No key of OMS_CREDENTIAL_KEYS decrypts the credentials of: {listed}. Nothing was changed. Add their key "
-                "again, or delete them with --forget-unreadable and reconnect these stores.",
-                returncode=2,
+                "again, or delete them with --forget-unreadable and reconnect these stores."
             )
-        self.stdout.write(f"{done} stores: credentials encrypted with the newest key.")
-        if listed:
-            self.stdout.write(f"Deleted, reconnect them: {listed}.")
+        forgotten = [names[pk] for pk in unreadable] + [f"webhook of {who}" for who in lost.values()]
+        return DONE, {"ok": True, "database": database_name(), "stores": done, "forgotten": forgotten}
+
+    def say(self, result: Any) -> None:
+        self.stdout.write(
+            f"{result['stores']} stores in {result['database']}: credentials encrypted with the newest key."
+        )
+        if result["forgotten"]:
+            self.stdout.write(f"Deleted, reconnect them: {', '.join(result['forgotten'])}.")
 
 
 def _rotate_webhooks() -> dict[int, str]:

@@ -33,6 +33,7 @@ from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.admin.documents.list_actions import nothing
 from orders.choices import LABEL_COLOURS, PARCEL_COLOURS, LabelState, ParcelStatus, ShipmentState
+from orders.domain.carriers import is_in_use
 from orders.errors import OrderError
 from orders.inbound import parcels
 from orders.models import LabelPurchase, Order, Parcel, Shipment
@@ -54,6 +55,8 @@ def to_order(pk: int) -> HttpResponseRedirect:
 )
 def labels(request: HttpRequest, order: Order) -> dict[str, Any] | None:
     """Return the shipments of an order with their labels and parcels; no card while nothing can be bought."""
+    if not is_in_use():
+        return None
     shipments = list(
         Shipment.objects.filter(order=order, is_external=False).select_related("carrier").order_by("number")
     )

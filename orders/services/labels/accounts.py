@@ -17,6 +17,7 @@ from channels.stores import connect as store_connect
 from channels.stores import services as store_services
 from oms.kit.authors import audit
 from oms.kit.authors.actors import Author
+from orders.domain.carriers import note_in_use
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierAccount, LabelPurchase
 
@@ -64,6 +65,7 @@ def connect(
             account, _made = CarrierAccount.objects.get_or_create(connection=row)
             _set(account, settings)
             audit.record("carrier.connected", row, by=by)
+            transaction.on_commit(note_in_use)
     except IntegrityError:
         raise AccountError(
             _("There is already a store or an account with this name."), field="name"

@@ -66,7 +66,8 @@ def choice_for(shipment: Shipment, known: Iterable[CarrierAccount] | None = None
     usable = list(known if known is not None else accounts())
     if not usable:
         raise content.NotReady(_("No carrier account is connected. Connect one at Carriers » Accounts."))
-    carrier_id, service = shipment.carrier_id or shipment.order.carrier_id, shipment.service
+    carrier_id = shipment.carrier_id or shipment.order.carrier_id
+    service = shipment.service or shipment.order.service
     rule = rule_for_shipment(shipment, content.grams_of(shipment, None))
     if rule is not None and carrier_id in (None, rule.carrier_id):
         carrier_id, service = rule.carrier_id, service or rule.service

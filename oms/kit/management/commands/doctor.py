@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 
 from oms.kit import doctor
+from oms.kit.management import doctor_remedies
 from oms.kit.management.cli import COULD_NOT, DONE, REFUSALS, CouldNot, ManifoldCommand
 
 
@@ -15,10 +16,21 @@ class Command(ManifoldCommand):
     help = "Check configuration, lanes, freshness and every invariant in the data. Changes nothing."
     has_store = False
     has_dry_run = False
+    exit_codes = {
+        DONE: "every check passed; a note says what people handle anyway",
+        REFUSALS: "a check failed, or --stale-lanes printed a lane",
+        COULD_NOT: "the checks could not run; one sentence says why",
+    }
+    result_form = '{"ok": true, "checks": [{"name": "lanes", "ok": true, "detail": ""}]}; with --explain each has a "remedy"'
 
     def add_options(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--only", action="append", metavar="NAME", help="Run this check alone; may be repeated."
+        )
+        parser.add_argument(
+            "--explain",
+            action="store_true",
+            help="Say for each check that fails what to do (docs/troubleshooting.md).",
         )
         for name, (_rows, words) in doctor.lists().items():
             parser.add_argument(f"--{name}", dest="list", action="store_const", const=name, help=words)
@@ -38,7 +50,12 @@ class Command(ManifoldCommand):
             self.stderr.write("\r\x1b[K", ending="")
         if not results:
             return COULD_NOT, {"ok": False, "checks": []}
-        return DONE if all(result.ok for result in results) else REFUSALS, doctor.as_json(results)
+        answer = doctor.as_json(results)
+        if options["explain"]:
+            remedies = doctor_remedies.read()
+            for check in answer["checks"]:
+                check["remedy"] = "" if check["ok"] else remedies.get(check["name"], doctor_remedies.UNKNOWN)
+        return DONE if answer["ok"] else REFUSALS, answer
 
     def show(self, name: str, ended: int, number: int, progress: str) -> None:
         """Show which check runs, in one line of the terminal."""
@@ -53,3 +70,5 @@ class Command(ManifoldCommand):
         for check in result["checks"]:
             word = "FAIL" if not check["ok"] else "note" if check["detail"] else "ok  "
             self.stdout.write(f"{word} {check['name']}" + (f": {check['detail']}" if check["detail"] else ""))
+            if check.get("remedy"):
+                self.stdout.write(f"     what to do: {check['remedy']}")

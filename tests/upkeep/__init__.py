@@ -1,0 +1,1 @@
+"""Installing, settings, backup, restore, upgrade and watching, as an administrator does them."""
