@@ -10,7 +10,7 @@ from catalogue.api import products as products_api
 from catalogue.api import wms as wms_api
 from catalogue.inbound import import_problems, products, reference_data, vanished
 from catalogue.pictures import sweep
-from catalogue.push import listings, prices
+from catalogue.push import listings, prices, sale_dates
 from catalogue.services import listing_state, reconcile
 from catalogue.services.listing import bulk as bulk_listing
 from catalogue.services.sku_inbox import imports as inbox_imports
@@ -47,6 +47,7 @@ def connect() -> None:
     audit.declare(
         {
             "sku.price": _("Price changed"),
+            "store.price_rule": _("Price rule changed"),
             "sku.stopped": _("Sale stopped"),
             "sku.sold_again": _("Sold again"),
             "sku.mapped": _("SKU mapped"),
@@ -87,6 +88,7 @@ def connect() -> None:
     jobs.register(bulk_listing.JOB, bulk_listing.work)
     queue.declare("catalogue.tasks", "copy_pictures", "tidy_pictures")
     tasks.register_sweep(Lane.DEFAULT, sweep.tick)
+    tasks.register_sweep(Lane.STOCK, sale_dates.tick)
     doctor_checks.register_checks()
     sheets.register_kind(PRODUCTS)
     sheets.register_kind(PRICES)

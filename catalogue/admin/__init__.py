@@ -5,14 +5,17 @@
 """
 
 from catalogue.admin import brand_search, brands, categories, kits, listings, products, sku_inbox, variants
+from catalogue.admin.editor import price as editor_price
 from catalogue.admin.listing import many, product_card, product_categories, suggest
 from catalogue.admin.store import listings as store_listings
 from catalogue.admin.store import messages as store_messages
+from catalogue.admin.store import price_rule as store_price_rule
 
 __all__ = [
     "brand_search",
     "brands",
     "categories",
+    "editor_price",
     "kits",
     "listings",
     "many",
@@ -22,6 +25,7 @@ __all__ = [
     "sku_inbox",
     "store_listings",
     "store_messages",
+    "store_price_rule",
     "suggest",
     "variants",
 ]

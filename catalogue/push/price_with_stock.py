@@ -15,7 +15,7 @@ from django.utils import timezone
 from catalogue import callbacks
 from catalogue.errors import CatalogueError
 from catalogue.models import ListingVariant
-from catalogue.pricing import Price, price_for
+from catalogue.pricing import Price, price_for, price_to_send
 from channels.contract.records.updates import PriceUpdate
 from channels.models import Connection, OutboxMessage
 from channels.push import topics
@@ -29,13 +29,14 @@ def sends_both(connection: Connection) -> bool:
 
 def price_update(row: ListingVariant, price: Price, ref: str, quantity: int | None = None) -> PriceUpdate:
     """Return the update of a SKU's price; with `quantity` its stock is sent too."""
+    sent = price_to_send(row)
     return PriceUpdate(
         ref=ref,
         listing_external_id=row.listing.external_id,
         external_id=row.external_id,
         sku=row.external_sku,
         price=price.price,
-        selling_price=price.selling_price,
+        selling_price=sent.selling_price,
         currency=row.connection.currency,
         sale_from=row.sale_from,
         sale_until=row.sale_until,
@@ -56,6 +57,7 @@ class Prices:
         )
         self.new = set(waiting.values_list("subject", flat=True))
         self.updates: dict[int, PriceUpdate] = {}
+        self.shown: dict[int, tuple[object, object]] = {}  # what the store shows now: not a coming sale
         self.sent: dict[int, tuple[object, object]] = {}
         rows = ListingVariant.objects.filter(pk__in=listing_variant_ids)
         for row in rows.select_related("variant", "listing", "connection"):
@@ -65,11 +67,11 @@ class Prices:
                 continue
             if row.pk in self.new or _shown(row, row.price_sent_at, _sent(row), _read(row)) == tuple(price):
                 self.updates[row.pk] = price_update(row, price, str(row.pk))
+                self.shown[row.pk] = (price.price, price.selling_price)
 
     def note(self, listing_variant_id: int) -> None:
         """Note that the store accepted this price with the stock."""
-        update = self.updates[listing_variant_id]
-        self.sent[listing_variant_id] = (update.price, update.selling_price)
+        self.sent[listing_variant_id] = self.shown[listing_variant_id]
 
     def close(self) -> None:
         """Store the noted prices with the time at which they were read, so that a later change is sent again."""

@@ -7,6 +7,7 @@ an edited field is not changed by imports of stores again, the change is in the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from catalogue import callbacks, search_text
 from catalogue.inbound.reference_data import brand_key, brands_by_name
 from catalogue.models import Listing, ListingVariant, Product, Variant
 from catalogue.services.products import FIELDS
+from catalogue.services.selling_prices import sale_instants
 from channels.push import outbox
 from channels.push.topics import Topic
 from oms.kit.authors import audit
@@ -138,6 +140,23 @@ def set_store_prices(wanted: Mapping[int, Prices], rows: Mapping[int, ListingVar
         values[pk] = (row.price, row.selling_price)
         logged.append((row, audit.difference(before, audit.snapshot(row, ("price", "selling_price")))))
     set_to(ListingVariant, ("price", "selling_price"), values)
+    audit.record_many("sku.price", logged)
+    _send_prices({row.listing_id for row in rows.values()})
+
+
+@transaction.atomic
+def set_sale_days(
+    wanted: Mapping[int, tuple[date | None, date | None]], rows: Mapping[int, ListingVariant]
+) -> None:
+    """Set the first and the last sale day of locked listed SKUs in their stores and send their prices."""
+    logged, values = [], {}
+    for pk, days in wanted.items():
+        row = rows[pk]
+        before = audit.snapshot(row, ("sale_from", "sale_until"))
+        row.sale_from, row.sale_until = sale_instants(row.connection, *days)
+        values[pk] = (row.sale_from, row.sale_until)
+        logged.append((row, audit.difference(before, audit.snapshot(row, ("sale_from", "sale_until")))))
+    set_to(ListingVariant, ("sale_from", "sale_until"), values)
     audit.record_many("sku.price", logged)
     _send_prices({row.listing_id for row in rows.values()})
 

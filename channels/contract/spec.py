@@ -278,6 +278,7 @@ class ChannelSpec:
     sale_price: bool = (
         True  # False: the channel has one price, the selling price where there is one (R-PRICE-02)
     )
+    has_sale_dates: bool = False  # the channel starts and ends a sale by itself, by dates that it is sent
     wants_tracking: bool = False  # the channel expects a tracking number with each shipment
     has_warranty: bool = False  # a listing has a warranty text
     most_units: int = 0  # units of one SKU that the channel shows at most; 0 = no limit

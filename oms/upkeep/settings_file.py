@@ -116,7 +116,9 @@ def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
     target = Path(options.file)
     try:
-        is_new = write(target, text(options))
+        content = text(options)
+        Path(options.data or BASE_DIR / "var").mkdir(mode=0o700, parents=True, exist_ok=True)
+        is_new = write(target, content)
     except (Refused, OSError) as error:
         reason = (
             f"{target} cannot be written: {error.strerror}." if isinstance(error, OSError) else str(error)

@@ -27,7 +27,8 @@ SYNCS = {
     "Sync Prices": ("store_sync_prices", C.PUSH_PRICE),
 }
 PAGES = (
-    "store", "store_listings", "store_differences", "store_reconcile", "store_refused", "store_messages", "store_warehouses",
+    "store", "store_listings", "store_price_rule", "store_differences", "store_reconcile", "store_refused", "store_messages",
+    "store_warehouses",
     "store_statuses", "store_carriers", "store_capabilities", "store_calls", "store_settings", "store_plan",
     "store_first_sync", "store_reconnect", "store_disconnect", *[name for name, _needed in SYNCS.values()],
 )  # fmt: skip
@@ -117,7 +118,7 @@ def test_tabs_of_what_the_channel_has_not_are_off_with_the_reason(owner, store):
         assert off == {}
     else:
         assert set(off) == {
-            "Listings", "Reconcile", "Rejected records", "Messages", "Status map", "Carrier map", "Calls",
+            "Listings", "Prices", "Reconcile", "Rejected records", "Messages", "Status map", "Carrier map", "Calls",
         }  # fmt: skip
         assert off["Listings"] == "An offline store has no web shop."
         assert "nothing is sent" not in text_of(owner, "store", store)

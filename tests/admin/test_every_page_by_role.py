@@ -170,6 +170,7 @@ OTHERS = {
     "view_on_site": None,
     "app_list": None,
     "explain": None,
+    "explain_price": None,
     "order_of": None,
     "order_why": None,
     "order_move": None,
@@ -303,6 +304,8 @@ def addresses(rows: dict[str, int]) -> dict[str, str]:
                 if name in of_order
                 else "orders.orderrule"
                 if name in of_rule
+                else "channels.connection"
+                if name == "store_differences"
                 else ".".join(name.split("_")[:2])
             )
             found[name] = reverse(f"admin:{name}", args=[rows[label]] if "<" in route else [])

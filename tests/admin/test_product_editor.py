@@ -89,7 +89,6 @@ def test_an_uploaded_picture_is_stored_shown_and_sent_by_its_public_address(owne
     answer = Client().get(f"/pictures/{names[0]}")  # a store has no account here
     assert (answer.status_code, answer["Content-Type"]) == (200, "image/jpeg")
     assert b"".join(answer.streaming_content)[:2] == b"\xff\xd8"  # type: ignore[attr-defined]
-    answer.close()
     assert owner.get(f"{LIST}{product.pk}/").content.decode().count('class="oms-picture" src="/admin/') == 2
     product.refresh_from_db()
     assert "images" in product.edited_fields

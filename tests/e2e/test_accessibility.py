@@ -178,6 +178,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "pack_order": (made[2].pk,),
         "orders_order_change": (unknown.pk,),
         "explain": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),
+        "explain_price": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),
         "job": (job.pk,),
         "kit_job_change": (job.pk,),
         "orders_job": (moved.pk,),

@@ -133,3 +133,40 @@ def test_undo_leaves_what_somebody_changed_since() -> None:
     assert found.change_set.state == "partly"
     kept = found.staged.get(state="kept")
     assert (kept.name, kept.reason) == ("MUG", "The stock was changed since: 8 on hand now.")
+
+
+@pytest.mark.req("R-PRICE-01")
+def test_sale_days_of_a_store_are_set_sent_and_undone() -> None:
+    row = factories.listed("MUG", factories.store("Paris", time_zone="Europe/Paris"))
+    headings = ["SKU", "Store", "Price", "Selling price", "Sale from", "Sale until"]
+
+    found = applied("prices", headings, ["MUG", "Paris", "10", "8", "2030-12-01", "2030-12-24"])
+
+    assert found.counts == {"created": 0, "updated": 1, "unchanged": 0, "rejected": 0}
+    row.refresh_from_db()
+    assert (str(row.sale_from), str(row.sale_until)) == (
+        "2030-11-30 23:00:00+00:00",
+        "2030-12-24 23:00:00+00:00",
+    )
+    assert OutboxMessage.objects.filter(topic="price", subject=row.pk).count() == 1
+    undone(found)
+    row.refresh_from_db()
+    assert (row.sale_from, row.sale_until, row.price) == (None, None, None)
+
+
+@pytest.mark.req("R-PRICE-01")
+def test_sale_days_without_a_store_are_left_out_with_a_remark_and_reversed_ones_rejected() -> None:
+    factories.listed("MUG", factories.store("Paris"))
+    headings = ["SKU", "Store", "Price", "Selling price", "Sale from", "Sale until"]
+
+    found = checked(
+        "prices",
+        headings,
+        ["MUG", "", "10", "8", "2030-12-01", "2030-12-24"],
+        ["MUG", "Paris", "10", "8", "2030-12-24", "2030-12-01"],
+    )
+
+    assert reasons(found) == {3: ["dates-reversed"]}
+    [remark] = found.staged.get(row=2).remarks
+    assert remark[1] == "sale-days-need-store"
+    assert ListingVariant.objects.exclude(sale_from=None).count() == 0

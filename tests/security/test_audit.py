@@ -309,6 +309,7 @@ ELSEWHERE = {
     "inventory_transfer_change": "the audit log: tests/admin/test_stock_work.py",
     "reorder": "the audit log: tests/admin/test_stock_work.py",
     "exposure": "the audit log: tests/inventory/test_exposure.py",
+    "store_price_rule": "the audit log: tests/admin/test_price_rule.py",
     "store_reconcile": "the audit log: tests/test_reconcile.py",
     "store_differences": "the stock movements, or the audit log",
     "sku_inbox": "services that have cases: map_sku, give_sku; its own decisions: tests/admin/test_problems.py",

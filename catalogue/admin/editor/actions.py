@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -64,6 +65,16 @@ def read_seen(text: str) -> dict[str, dict[str, str]]:
         for key, fields in found.items()
         if isinstance(fields, dict)
     }
+
+
+def _day(text: str) -> date | None:
+    """Return the day of a date field. Raise `CatalogueError` for anything else."""
+    if not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError as error:
+        raise CatalogueError(gettext("“%s” is not a date. Enter it as 2026-12-24.") % text) from error
 
 
 class ProductAct(GalleryActs, OptionActs, Page):
@@ -183,9 +194,13 @@ class ProductAct(GalleryActs, OptionActs, Page):
         pk = post.get("listed", "")
         rows = ListingVariant.objects.select_related("connection", "variant").filter(variant__product=product)
         row = get_object_or_404(rows, pk=whole_number(pk) or 0)
-        selling_prices.set_price(
-            row, price=post.get("price", ""), selling_price=post.get("selling_price", "")
-        )
+        first, last = _day(post.get("sale_first", "")), _day(post.get("sale_last", ""))
+        with transaction.atomic():
+            selling_prices.set_price(
+                row, price=post.get("price", ""), selling_price=post.get("selling_price", "")
+            )
+            if "sale_first" in post and (first, last) != selling_prices.sale_days(row):
+                selling_prices.set_sale_dates(row, first=first, last=last)
         is_stopped = bool(post.get("is_stopped"))
         if is_stopped != row.is_stopped:
             listings_services.stop_selling(listing_variants=[row], stopped=is_stopped)

@@ -29,6 +29,7 @@ from catalogue.services import products
 from catalogue.services import variants as variants_services
 from catalogue.services.details import seen
 from catalogue.services.details.descriptions import Cleaned, clean, safe_html
+from catalogue.services.selling_prices import sale_days
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.panels import panels_of
@@ -87,6 +88,9 @@ class ProductPage(Page):
         columns = columns_of(product)
         for row in [*variants, *(row for column in columns for row in column.rows.values())]:
             row.typed = typed(row)  # type: ignore[attr-defined]
+        for column in columns:
+            for row in column.rows.values():
+                row.days = sale_days(row)  # type: ignore[attr-defined]
         for variant in variants:
             variant.size = variants_services.shown(variant, "dimensions")  # type: ignore[attr-defined]
         user = request.user

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from catalogue.models import SkuDecision, Variant
 from channels.models import Connection
 from oms.kit.authors.actors import Author
+from oms.kit.numbers import whole_number
 
 #: Rows of one page.
 SHOWN: Final = 50
@@ -155,9 +156,9 @@ def rows_of(
 
 def find(name: str) -> Row | None:
     """Return the row that a form named `kind:number`; None when it is decided or unknown."""
-    kind, _colon, number = name.partition(":")
-    source = _sources.get(kind)
-    return source.find(int(number)) if source and number.isascii() and number.isdigit() else None
+    kind, _colon, typed = name.partition(":")
+    source, number = _sources.get(kind), whole_number(typed)
+    return source.find(number) if source is not None and number is not None else None
 
 
 def counts(store: int | None = None, *, text: str = "") -> dict[str, int]:

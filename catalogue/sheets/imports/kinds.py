@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import KitComponent, ListingVariant, Product, ProductImage, SkuAlias, Variant
+from catalogue.services.selling_prices import sale_days
 from catalogue.sheets import kits as kit_sheet
 from catalogue.sheets import prices as price_sheet
 from catalogue.sheets import products as product_sheet
@@ -16,6 +17,7 @@ from catalogue.sheets.imports import kits, sku_mappings
 from catalogue.sheets.imports.groups import group_of
 from catalogue.sheets.imports.prices import PricePart
 from catalogue.sheets.imports.products import ProductPart
+from catalogue.sheets.imports.sale_days import SaleDaysPart
 from channels.models import Connection
 from oms.kit.bulk import among
 from oms.kit.imports import kinds
@@ -66,12 +68,11 @@ def register() -> None:
             sheet=PRICES,
             permissions=("catalogue.change_variant",),
             export_permission="catalogue.export_variant",
-            parts=[PricePart()],
+            parts=[PricePart(), SaleDaysPart()],
             export=price_rows,
             export_count=lambda: current().count(),
             allowed=store_names,
             defaults=defaults,
-            not_stored=NOT_STORED,
             help=_("Prices for all stores, or for the store that a row names."),
         )
     )
@@ -187,14 +188,18 @@ def price_rows() -> Iterator[dict[str, Any]]:
                 "selling_price": one.selling_price,
                 "currency": one.currency,
             }
-    own = ListingVariant.objects.live().exclude(price=None).select_related("variant__product", "connection")
+    own = ListingVariant.objects.live().exclude(price=None, sale_from=None, sale_until=None)
+    own = own.select_related("variant__product", "connection")
     for part in _slices(own):
         for listed in part:
+            first, last = sale_days(listed)
             yield {
                 "sku": listed.variant.sku,
                 "title": listed.variant.product.title,
                 "store": listed.connection.name,
                 "price": listed.price,
                 "selling_price": listed.selling_price,
+                "selling_from": first,
+                "selling_until": last,
                 "currency": listed.connection.currency,
             }

@@ -71,6 +71,22 @@ def stores_of(session: Session) -> dict[str, Connection]:
     return found
 
 
+def listed_rows(
+    pairs: Sequence[tuple[Draft, Variant]], stores: Mapping[str, Connection]
+) -> dict[tuple[int, int], ListingVariant]:
+    """Return the listed SKUs of the rows' stores by (store, SKU); one statement."""
+    names = {str(draft.record.values.get("store") or "").strip().casefold() for draft, _variant in pairs}
+    asked_for = [stores[name].pk for name in names if name in stores]
+    if not asked_for:
+        return {}
+    rows = ListingVariant.objects.live().filter(
+        connection__in=asked_for, variant__in=among([variant.pk for _draft, variant in pairs])
+    )
+    return {
+        (row.connection_id, row.variant_id): row for row in rows.select_related("connection").order_by("-pk")
+    }
+
+
 class PricePart:
     """Prices of SKUs that exist. Without a store, or with a blank cell, it is the default price for all stores."""
 
@@ -79,7 +95,7 @@ class PricePart:
     def check(self, drafts: Sequence[Draft], session: Session) -> None:
         pairs = known([draft for draft in drafts if not draft.is_new], session)
         stores = stores_of(session)
-        listed = self._listed(pairs, stores)
+        listed = listed_rows(pairs, stores)
         for draft, variant in pairs:
             now: Priced = variant
             name = str(draft.record.values.get("store") or "").strip()
@@ -127,22 +143,6 @@ class PricePart:
                 "old": text_of(old),
                 "new": text_of(new),
             }
-
-    @staticmethod
-    def _listed(
-        pairs: Sequence[tuple[Draft, Variant]], stores: Mapping[str, Connection]
-    ) -> dict[tuple[int, int], ListingVariant]:
-        names = {str(draft.record.values.get("store") or "").strip().casefold() for draft, _variant in pairs}
-        asked_for = [stores[name].pk for name in names if name in stores]
-        if not asked_for:
-            return {}
-        rows = ListingVariant.objects.live().filter(
-            connection__in=asked_for, variant__in=among([variant.pk for _draft, variant in pairs])
-        )
-        return {
-            (row.connection_id, row.variant_id): row
-            for row in rows.select_related("connection").order_by("-pk")
-        }
 
     def verify(self, rows: Sequence[Any], session: Session, *, undo: bool) -> Mapping[int, str]:
         planned = {row.pk: row.data["prices"] for row in rows if "prices" in row.data}

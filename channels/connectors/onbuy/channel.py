@@ -94,6 +94,7 @@ SPEC = ChannelSpec(
         fields=frozenset({"ip_address", "stripe_transaction_id", "paypal_capture_id", "email", "phone"}),
         leaves=frozenset({"name", "line_1", "line_2", "line_3", "town", "county", "postcode"}),
     ),
+    has_sale_dates=True,
     capabilities=CAPABILITIES,
     credential_fields=(
         CredentialField(

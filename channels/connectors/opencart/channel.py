@@ -104,6 +104,7 @@ SPEC = ChannelSpec(
         options=frozenset({"options"}),
         leaves=frozenset({"address_1", "address_2", "city", "postcode", "zone"}),
     ),
+    has_sale_dates=True,
     capabilities=CAPABILITIES,
     credential_fields=(
         CredentialField(
