@@ -108,8 +108,9 @@ demo-fixture: $(DEV_STAMP) ## create fixtures/demo.json again, from the sandbox
 	OMS_CREDENTIAL_KEYS=$$($(PY) -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())") \
 	$(PY) manage.py shell -c "from oms.devserver import demo_fixture; demo_fixture.main()"
 
-messages: $(DEV_STAMP) ## collect the translatable strings into oms/locale/ (needs gettext)
-	$(PY) manage.py makemessages --all --no-location --ignore .venv --ignore var
+messages: $(DEV_STAMP) ## collect the translatable strings into oms/locale/ and compile them (needs gettext)
+	$(PY) manage.py makemessages --all --no-location --ignore .venv --ignore var --ignore tests
+	$(PY) manage.py compilemessages --ignore .venv --ignore var
 
 # --- OpenCart --------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.urls import reverse
 
-from oms.accounts import second_factor, sessions
+from oms.accounts import language, second_factor, sessions
 from oms.accounts.addresses import client_ip
 from oms.kit.authors import actors
 
@@ -71,5 +71,6 @@ def note_use(request: HttpRequest, user: Any) -> None:
 
 
 def begin_session(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> None:
-    """Write the same at the sign-in, so that the first page writes nothing."""
+    """Write the same at the sign-in, and the language of the person, so that the first page writes nothing."""
     note_use(request, user)
+    language.at_sign_in(request, user)

@@ -15,12 +15,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from oms.accounts import second_factor
+from oms.accounts import language, second_factor
 from oms.accounts.sessions import MUST_SET_UP, end_sessions
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page, add
 from oms.kit.authors import audit
-from oms.kit.models import SecurityPolicy, UserSession
+from oms.kit.models import PersonSettings, SecurityPolicy, UserSession
+
+#: Each language by its own name.
+NAMES = {"en-gb": "English", "fr": "Français"}
 
 
 class CodeForm(forms.Form):
@@ -57,6 +60,15 @@ class OwnPasswordForm(PasswordChangeForm):
         self.fields["old_password"].widget.attrs.pop("autofocus", None)
 
 
+class LanguageForm(forms.Form):
+    language = forms.ChoiceField(label=_("Language"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", gettext("That of the browser")), *NAMES.items()]
+        self.fields["language"].choices = choices  # type: ignore[attr-defined]
+
+
 class Account(Page):
     """My account. Each form posts what it does as `do`."""
 
@@ -78,6 +90,11 @@ class Account(Page):
             "code_form": dress(CodeForm(prefix="code")),
             "off_form": dress(PasswordForm(user, prefix="off")),
             "codes_form": dress(PasswordForm(user, prefix="codes")),
+            "language_form": dress(
+                LanguageForm(
+                    prefix="language", initial={"language": PersonSettings.language_of(cast(User, user).pk)}
+                )
+            ),
             "password_form": dress(OwnPasswordForm(cast(User, user), prefix="password")),
             **extra,
         }
@@ -139,6 +156,13 @@ class Account(Page):
         update_session_auth_hash(request, user)
         end_sessions(user.pk, keep=request.session.session_key or "")
         return self._back(gettext("Password changed. All other sessions were signed out."))
+
+    def do_language(self, request: HttpRequest) -> HttpResponse:
+        form = LanguageForm(request.POST, prefix="language")
+        if not form.is_valid():
+            return self.show(language_form=dress(form))
+        language.choose(request, form.cleaned_data["language"])
+        return self._back(gettext("Language saved."))
 
     def do_end(self, request: HttpRequest) -> HttpResponse:
         """Sign out one session (`session`), or all but this one."""

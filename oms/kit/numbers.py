@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
+from django.utils.formats import number_format
+
 #: ISO 4217 currencies whose minor unit is not a hundredth.
 _DIGITS = {
     **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
@@ -101,3 +103,8 @@ def share(total: Decimal, weights: Sequence[Decimal | int], currency: str) -> li
         floors[index] += 1
     sign = -1 if total < 0 else 1
     return [sign * floor * unit for floor in floors]
+
+
+def grouped(value: int) -> str:
+    """Return a whole number in the form of the language in use: "1,240" in English."""
+    return number_format(value, 0, use_l10n=True, force_grouping=True)

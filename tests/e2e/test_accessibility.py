@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -78,9 +78,9 @@ class Findings:
         self.lines: list[str] = []
         self.looked_at = 0
 
-    def look(self, page: Page, name: str) -> None:
-        """Run axe at both widths; the page is loaded once and made narrow for the second."""
-        for size in (DESK, PHONE):
+    def look(self, page: Page, name: str, sizes: Sequence[ViewportSize] = (DESK, PHONE)) -> None:
+        """Run axe at these widths; the page is loaded once and made narrow for the second."""
+        for size in sizes:
             page.set_viewport_size(size)
             self.looked_at += 1
             for rule in Axe().run(page, options=OPTIONS).response["violations"]:
@@ -221,6 +221,35 @@ def test_no_page_has_a_finding_that_is_critical_serious_or_moderate(pages: Page)
     not_allowed = {route: status for route, status in answers.items() if status != 200}
     assert {route: status for route, status in not_allowed.items() if not NOT_OFFERED.search(route)} == {}
     assert findings.looked_at >= 200
+
+
+#: How far a page is wider than its window, in pixels.
+TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+@pytest.mark.req("R-PLUS-21")
+def test_every_page_is_whole_in_french(pages: Page):
+    page, findings, wide = pages, Findings(), []
+    with pushing_shop(page) as (_shop, store):
+        samples = a_day_of_work(store)
+        page.goto("/admin/account/")
+        page.select_option('select[name="language-language"]', "fr")
+        page.locator("form", has=page.locator('select[name="language-language"]')).locator("button").click()
+        page.wait_for_selector("text=Langue enregistrée.")
+        for route, address in addresses(samples).items():
+            answer = page.goto(address)
+            if answer is None or not answer.ok:
+                continue
+            assert page.locator("html").get_attribute("lang") == "fr", route
+            findings.look(page, route, sizes=(PHONE,))
+            for size in (DESK, PHONE):
+                page.set_viewport_size(size)
+                if (more := page.evaluate(TOO_WIDE)) > 0:
+                    wide.append(f"{size['width']} {route}: {more} px")
+            page.set_viewport_size(DESK)
+
+    assert not findings.lines, "\n".join(findings.lines)
+    assert wide == []
 
 
 #: Pages of Django's admin that our classes do not offer: nobody adds or deletes these by hand.

@@ -13,9 +13,11 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from channels.models import AlertNotice
 from channels.models.querysets import AlertNoticeQuerySet
@@ -25,6 +27,7 @@ from channels.ops.alerts.outcomes import Outcome, failed
 from channels.ops.alerts.people import MAIL, WEBHOOK, Person, by_id
 from channels.stores import alert_kinds as kinds
 from oms.kit.admin.pages import address
+from oms.kit.models import PersonSettings
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +83,8 @@ def send_to(user_id: int, way: str) -> Outcome | None:
     if not wanted or person is None:
         return None
     try:
-        outcome = WAYS[way](person, [messages.line_of(row) for row in wanted])
+        with override(PersonSettings.language_of(user_id) or settings.LANGUAGE_CODE):
+            outcome = WAYS[way](person, [messages.line_of(row) for row in wanted])
     except Exception as error:
         log.exception("an alert could not be sent by %s", way)
         outcome = failed(str(error) or type(error).__name__)

@@ -11,14 +11,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from oms.kit.admin.pictures import LARGE, copy_url
-from oms.kit.numbers import digits, quantise
+from oms.kit.numbers import digits, grouped, quantise
 
 #: The colours of chips. `danger` is only for something late or wrong.
 COLOURS = frozenset({"default", "primary", "info", "success", "warning", "danger"})
@@ -40,14 +40,15 @@ def number(value: int | None, *, cap: int | None = None) -> SafeString:
         return NOTHING
     if cap is not None and value > cap:
         return format_html('<span class="oms-num">{}+</span>', f"{cap:,}")
-    return format_html('<span class="oms-num">{}</span>', f"{value:,}")
+    return format_html('<span class="oms-num">{}</span>', grouped(value))
 
 
 def money_text(amount: Decimal | None, currency: str) -> str:
-    """Return `amount` with its currency as plain text: "1,240.50 GBP"."""
+    """Return `amount` with its currency as plain text, in the form of the language: "1,240.50 GBP"."""
     if amount is None:
         return "–"
-    return f"{quantise(amount, currency):,.{digits(currency)}f} {currency}".strip()
+    number = number_format(quantise(amount, currency), digits(currency), use_l10n=True, force_grouping=True)
+    return f"{number} {currency}".strip()
 
 
 def money(amount: Decimal | None, currency: str) -> SafeString:

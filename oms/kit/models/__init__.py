@@ -1,5 +1,6 @@
 """The tables of the kit: jobs, problems, audit log, saved views, used forms; leases are a mixin for other tables."""
 
+from oms.kit.models.people import PersonSettings
 from oms.kit.models.tables import (
     AuditEntry,
     Job,
@@ -17,6 +18,7 @@ __all__ = [
     "Job",
     "JobQuerySet",
     "ListView",
+    "PersonSettings",
     "Problem",
     "ProblemQuerySet",
     "SecurityPolicy",
