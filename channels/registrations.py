@@ -11,6 +11,8 @@ from channels.contract.spec import Lane, Stream
 from channels.ops import doctor_checks, search_kinds
 from channels.ops.alerts import causes as alert_causes
 from channels.ops.alerts import sweeps as alert_sweeps
+from channels.ops.hooks import collecting as hook_collecting
+from channels.ops.hooks import sources as hook_sources
 from channels.pull import streams
 from channels.push import retention
 from channels.reconcile import repairs, runs, schedule
@@ -42,6 +44,7 @@ def connect() -> None:
         "work",
         "handle_webhooks",
         "send_alerts",
+        "send_hooks",
     )
     audit.declare(
         {
@@ -66,6 +69,13 @@ def connect() -> None:
             "job.started": _("Job started"),
             "job.cancelled": _("Job cancelled"),
             "alerts.settings": _("Alert settings changed"),
+            "hook.created": _("Outgoing webhook created"),
+            "hook.changed": _("Outgoing webhook changed"),
+            "hook.secret": _("Secret of an outgoing webhook renewed"),
+            "hook.on": _("Outgoing webhook switched on"),
+            "hook.off": _("Outgoing webhook switched off"),
+            "hook.deleted": _("Outgoing webhook deleted"),
+            "hook.replayed": _("Deliveries sent again"),
             "difference.kept": _("Difference kept"),
             "difference.repaired": _("Difference repaired"),
             "store.reconcile_rules": _("Rules for differences changed"),
@@ -76,6 +86,8 @@ def connect() -> None:
     health_text.register_open_work("failed", health_text.failed_messages, health_text.failed_words)
     health_text.register_open_work("rejected", health_text.rejected_records, health_text.rejected_words)
     alert_causes.declare()
+    hook_sources.declare()
+    tasks.register_sweep(Lane.DEFAULT, hook_collecting.collect, hook_collecting.prune)
     tasks.register_sweep(Lane.DEFAULT, alert_sweeps.sweep)
     tasks.register_sweep(Lane.ORDERS, alert_sweeps.sweep_orders)
     tasks.register_sweep(Lane.STOCK, alert_sweeps.sweep_stock)

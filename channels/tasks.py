@@ -17,6 +17,7 @@ from channels.contract.spec import Capability, Lane
 from channels.http import call_log
 from channels.models import Connection, SyncStream, WakeUp
 from channels.ops.alerts import sending as alert_sending
+from channels.ops.hooks import sending as hook_sending
 from channels.pull import runner
 from channels.push import dispatcher
 from channels.stores import webhooks
@@ -155,6 +156,13 @@ def send_alerts(lane: str) -> None:
     heartbeat.beat(lane)
     if alert_sending.send_due():
         enqueue.send_task("send_alerts", lane, lane=lane)
+
+
+def send_hooks(subscription_id: int) -> None:
+    """Send one slice of the deliveries of an outgoing webhook; enqueue the task again while more is due."""
+    heartbeat.beat(Lane.DEFAULT)
+    if hook_sending.send_due(subscription_id):
+        enqueue.send_task("send_hooks", subscription_id, lane=Lane.DEFAULT)
 
 
 def _continue(seat: seats.Seat | None, again: Callable[[], None]) -> None:

@@ -5,7 +5,7 @@ They run in the transaction of the change, so they only write a row or start a t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,6 +31,7 @@ ShortHook = Callable[[Mapping[int, int]], None]
 DeductedHook = Callable[[int, Collection[int], datetime], Mapping[int, int]]
 HoldersHook = Callable[[Collection[int]], Iterable[Holder]]
 
+SalesHook = Callable[[int, Collection[int], datetime], Sequence[tuple[int, datetime, int]]]
 WmsHook = Callable[[int], None]
 
 _more: list[MoreHook] = []
@@ -38,6 +39,7 @@ _short: list[ShortHook] = []
 _holders: list[HoldersHook] = []
 _deducted: list[DeductedHook] = []
 _wms_ended: list[WmsHook] = []
+_sales: list[SalesHook] = []
 
 
 def on_more(function: MoreHook) -> MoreHook:
@@ -73,6 +75,20 @@ def register_deducted(function: DeductedHook) -> DeductedHook:
     if function not in _deducted:
         _deducted.append(function)
     return function
+
+
+def register_sales(function: SalesHook) -> SalesHook:
+    """Register `function(store id, variant_ids, since) -> (variant id, placed at, units)` of the store's own order lines."""
+    if function not in _sales:
+        _sales.append(function)
+    return function
+
+
+def own_sales(
+    connection_id: int, variant_ids: Collection[int], since: datetime
+) -> list[tuple[int, datetime, int]]:
+    """Return what a store sold itself since a time: the rows of the functions of `register_sales`."""
+    return [row for function in _sales for row in function(connection_id, variant_ids, since)]
 
 
 def on_wms_ended(function: WmsHook) -> WmsHook:

@@ -6,7 +6,8 @@ from django.db.models import F, Q, Sum, Value, Window
 from django.db.models.functions import Coalesce, Lag
 from django.utils.translation import gettext as _
 
-from inventory.models import StockItem, StockMovement
+from inventory.models import StockItem, StockMovement, Transfer, TransferLine
+from inventory.services.stock_work import transfers
 from oms.kit.doctor import Finding, register
 
 SHOWN = 5
@@ -52,6 +53,31 @@ def movements_without_gap() -> Finding:
     )
 
 
+def in_transit_is_open_transfers() -> Finding:
+    """Check that what left a warehouse by a transfer and did not reach the other is in transit or was lost, no more and no less.
+
+    The movements of a transfer add up to −(units − received) once it was shipped, and there are none before.
+    """
+    moved = dict(
+        StockMovement.objects.filter(reference_kind=transfers.REFERENCE)
+        .order_by()
+        .values_list("reference_id")
+        .annotate(units=Sum("quantity"))
+    )
+    shipped = (Transfer.State.IN_TRANSIT, Transfer.State.CLOSED)
+    lines = TransferLine.objects.filter(transfer__state__in=shipped).order_by().values_list("transfer")
+    outside = dict(lines.annotate(units=Sum(F("quantity") - F("received"))))
+    wrong = sorted(pk for pk in {*moved, *outside} if moved.get(pk, 0) != -outside.get(pk, 0))
+    open_units = TransferLine.objects.filter(transfer__state=Transfer.State.CLOSED).exclude(
+        quantity=F("received") + F("lost")
+    )
+    wrong += sorted(set(open_units.values_list("transfer", flat=True)) - set(wrong))
+    return _answer(
+        [f"{Transfer.letter}{pk}" for pk in wrong[:SHOWN]],
+        _("units in transit are not those of the open transfers"),
+    )
+
+
 def kits_have_no_stock() -> Finding:
     """Check that a kit has no units of its own."""
     wrong = StockItem.objects.filter(variant__is_kit=True).exclude(on_hand=0, allocated=0, unusable=0)
@@ -75,3 +101,4 @@ def register_checks() -> None:
     register("stock_allocated_within_on_hand", allocated_within_on_hand)
     register("stock_of_kits_is_none", kits_have_no_stock)
     register("stock_history_without_gaps", movements_without_gap)
+    register("stock_in_transit_is_open_transfers", in_transit_is_open_transfers)

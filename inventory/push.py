@@ -16,7 +16,7 @@ from channels.models import Connection, OutboxMessage
 from channels.pull.single_records import request_products
 from channels.push.outbox import PlanLine
 from inventory.errors import NotListed
-from inventory.offers import locations
+from inventory.offers import exposure_log, locations
 from inventory.offers.compute import Offer, offers
 from inventory.offers.limits import steps
 from oms.kit.bulk import among, set_to
@@ -77,7 +77,7 @@ class StockSending:
             if price_with_stock.sends_both(connection)
             else None
         )
-        self.accepted: dict[int, tuple[int]] = {}
+        self.accepted: dict[int, tuple[int, str]] = {}
         self.refused: dict[int, tuple[str]] = {}
         self.gone: set[str] = set()  # products that the channel says it does not have
         self.connection = connection
@@ -87,6 +87,7 @@ class StockSending:
         outcomes: dict[str, Outcome] = {}
         updates: list[StockUpdate] = []
         sent_offers: dict[str, Offer] = {}
+        by_ref = {str(message.pk): message for message in messages}
         for message in messages:
             ref, offer = str(message.pk), self.offers.get(message.subject)
             if offer is None or not offer.external_id:
@@ -108,7 +109,7 @@ class StockSending:
                 error = answer.error if answer else Rejected(_("The store did not answer for this SKU."))
                 if error is not None or ref not in outcomes:  # rejected by one location means rejected
                     outcomes[ref] = Outcome(ref, error, note=answer.note if answer else "")
-            self._record(sent_offers, outcomes)
+            self._record(sent_offers, outcomes, by_ref)
         return [outcomes[str(message.pk)] for message in messages]
 
     def _updates(self, ref: str, offer: Offer) -> list[StockUpdate]:
@@ -121,12 +122,22 @@ class StockSending:
         parts = locations.split_by_location(offer.quantity, self.places, self.free.get(offer.variant_id, {}))
         return [StockUpdate(f"{ref}@{place}", *ids, units, place) for place, units in parts]
 
-    def _record(self, sent_offers: Mapping[str, Offer], outcomes: Mapping[str, Outcome]) -> None:
+    def _record(
+        self,
+        sent_offers: Mapping[str, Offer],
+        outcomes: Mapping[str, Outcome],
+        messages: Mapping[str, OutboxMessage],
+    ) -> None:
         """Remember for `close` which figures were accepted and which were rejected."""
+        now = timezone.now()
         for ref, offer in sent_offers.items():
             error = outcomes[ref].error
             if error is None:
-                self.accepted[offer.listing_variant_id] = (offer.quantity,)
+                shown = offer.sent_quantity if offer.is_sent else offer.remote_quantity
+                log = exposure_log.added(
+                    offer.exposure_log, messages[ref], self.connection, shown=shown, offer=offer, now=now
+                )
+                self.accepted[offer.listing_variant_id] = (offer.quantity, log)
             else:
                 self.refused[offer.listing_variant_id] = (str(error)[:300],)
                 if isinstance(error, Rejected) and error.is_gone:
@@ -135,7 +146,7 @@ class StockSending:
     def close(self) -> None:
         """Store on each listed SKU what was sent and what the channel answered."""
         accepted = {"sent_at": timezone.now(), "answer": ""}
-        set_to(ListingVariant, ("sent_quantity",), self.accepted, also=accepted)
+        set_to(ListingVariant, ("sent_quantity", "exposure_log"), self.accepted, also=accepted)
         set_to(ListingVariant, ("answer",), self.refused)
         request_products(self.connection, sorted(self.gone))
         if self.prices is not None:

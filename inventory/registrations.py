@@ -10,11 +10,12 @@ from channels.contract.spec import Lane
 from channels.push import outbox, topics
 from channels.stores import first_sync, health_text
 from inventory import alert_causes, doctor_checks, first_sync_report, push, stock_changes, stock_figures
+from inventory.api import hook_events
 from inventory.api import stock as stock_api
 from inventory.api import wms as wms_api
 from inventory.imports import kinds as import_kinds
 from inventory.offers import compute
-from inventory.services import opening_stock, reconcile, stock_differences
+from inventory.services import exposure, opening_stock, reconcile, stock_differences
 from inventory.sheets import FORMATS, STOCK
 from oms.kit import problems
 from oms.kit.api import site
@@ -39,15 +40,32 @@ def connect() -> None:
             "wms.changed": _("Warehouse system changed"),
             "wms.warehouses": _("Warehouses of a warehouse system changed"),
             "stock.own_figure_kept": _("Manifold's figure kept"),
+            "stock.unusable": _("Unusable units changed"),
+            "supplier.skus": _("Supplier of SKUs changed"),
+            "delivery.expected": _("Delivery entered"),
+            "delivery.received": _("Goods received"),
+            "delivery.closed": _("Delivery closed"),
+            "delivery.cancelled": _("Delivery cancelled"),
+            "count.started": _("Count started"),
+            "count.submitted": _("Count finished"),
+            "count.again": _("Lines to be counted again"),
+            "count.approved": _("Count approved"),
+            "count.cancelled": _("Count cancelled"),
+            "transfer.planned": _("Transfer entered"),
+            "transfer.shipped": _("Transfer shipped"),
+            "transfer.received": _("Transfer received"),
+            "transfer.cancelled": _("Transfer cancelled"),
         }
     )
     problems.declare(opening_stock.UNCERTAIN)
     tasks.register_sweep(Lane.DEFAULT, stock_differences.sample_all_stores)
     tasks.register_sweep(Lane.DEFAULT, stock_differences.find_all_differences)
     health_text.register_open_work("differences", stock_differences.open_by_store, stock_differences.words)
+    tasks.register_sweep(Lane.DEFAULT, exposure.collect, exposure.prune)
     reconcile.register()
     doctor_checks.register_checks()
     alert_causes.declare()
+    hook_events.declare()
     import_kinds.register()
     sheets.register_kind(STOCK)
     sheets.register(*FORMATS)

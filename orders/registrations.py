@@ -19,6 +19,7 @@ from oms.kit.background import jobs, queue
 from oms.kit.search import index
 from oms.kit.sheets.formats import registry as sheets
 from orders import callbacks, problem_codes
+from orders.api import hook_events
 from orders.api import orders as orders_api
 from orders.api import parcels as parcels_api
 from orders.api import wms as wms_api
@@ -46,6 +47,7 @@ def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
     problem_codes.declare()
     site.add(orders_api.ORDERS)
+    hook_events.declare()
     site.add(parcels_api.PARCELS)
     site.add(wms_api.SHIPMENTS, to=site.wms)
     for stream in (
@@ -70,6 +72,7 @@ def connect() -> None:
     inventory_hooks.on_wms_ended(wms_recall.end_all)
     inventory_hooks.register_holders(callbacks.allocation_holders)
     inventory_hooks.register_deducted(callbacks.deducted_units)
+    inventory_hooks.register_sales(callbacks.own_sales)
     catalogue_hooks.on_mapped(callbacks.enqueue_mapping_for)
     catalogue_hooks.on_kits_made(kits.kits_made)
     catalogue_hooks.register_tracking(stock_tracking.set_stock_tracking)

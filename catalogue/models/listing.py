@@ -157,6 +157,9 @@ class ListingVariant(models.Model):
     )
     price_sent_at = models.DateTimeField(_("price sent"), null=True, blank=True)
     answer = models.CharField(_("answer"), max_length=300, blank=True)
+    exposure_log = models.TextField(
+        blank=True, default="", editable=False, help_text=_("What the exposure meter has not read yet.")
+    )
 
     objects = ListingVariantQuerySet.as_manager()
 
@@ -172,7 +175,10 @@ class ListingVariant(models.Model):
             ),
             models.UniqueConstraint(fields=["connection", "sku_key"], name="listing_variant_sku_once"),
         )
-        indexes = (models.Index(fields=["variant", "connection"], name="listing_variant_variant"),)
+        indexes = (
+            models.Index(fields=["variant", "connection"], name="listing_variant_variant"),
+            models.Index(fields=["id"], name="listing_exposed", condition=~Q(exposure_log="")),
+        )
 
     def __str__(self) -> str:
         return f"{self.external_sku} · {self.connection}"

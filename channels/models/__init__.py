@@ -3,6 +3,7 @@
 from channels.models.alerts import Alert, AlertCheck, AlertNotice, AlertSettings
 from channels.models.app_installs import AppInstall
 from channels.models.connection import Connection
+from channels.models.hooks import HookDelivery, HookSubscription
 from channels.models.logs import CallLog, WebhookEvent
 from channels.models.outbox import OutboxMessage
 from channels.models.reconcile import Difference, DifferenceDay, ReconcileSeen
@@ -24,6 +25,8 @@ __all__ = [
     "ConnectorState",
     "Difference",
     "DifferenceDay",
+    "HookDelivery",
+    "HookSubscription",
     "LaneBeat",
     "OutboxMessage",
     "ReconcileSeen",

@@ -62,7 +62,6 @@ _UNUSED = (
     "skipped_at",
     "created_at",
     "changed_at",
-    "waiting_since",
     "sent_at",
 )
 

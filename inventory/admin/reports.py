@@ -104,7 +104,7 @@ def asked_day(request: HttpRequest) -> date:
 
 
 class StockValue(StockReport):
-    """The units on hand at the end of a day, at the cost that each SKU has now."""
+    """The units on hand at the end of a day, at the average cost that each SKU had then."""
 
     title = _("Stock value")
     template_name = "inventory/stock_value.html"

@@ -74,6 +74,7 @@ class StockMovement(models.Model):
         RETURN = "return", _("Return")
         TRANSFER = "transfer", _("Transfer")
         IMPORT = "import", _("Import")
+        UNUSABLE = "unusable", _("Unusable")
 
     stock_item = models.ForeignKey(
         StockItem, on_delete=models.PROTECT, related_name="movements", db_index=False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db.models import FilteredRelation, Q, Sum
@@ -20,9 +21,9 @@ class Offer(NamedTuple):
     """One offered quantity, and the figures that it is calculated from.
 
     `quantity` is what the store may show now. `sent_quantity` was sent last; `is_sent` means that the channel is
-    expected to show it. `remote_quantity` is what the channel showed at the last import. `blocked` is the reason why
-    the stock of this SKU is not sent; "" when it is. Of a kit, `on_hand` is how many can be made of what is available of its
-    `parts`; it has no allocated units.
+    expected to show it; `sent_at` is when. `remote_quantity` is what the channel showed at the last import. `blocked` is the
+    reason why the stock of this SKU is not sent; "" when it is. Of a kit, `on_hand` is how many can be made of what is
+    available of its `parts`; it has no allocated units.
     """
 
     listing_variant_id: int
@@ -40,6 +41,8 @@ class Offer(NamedTuple):
     answer: str
     blocked: str
     parts: tuple[kits.Part, ...] = ()
+    sent_at: datetime | None = None
+    exposure_log: str = ""
 
     @property
     def available(self) -> int:
@@ -80,6 +83,8 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             "store_policy__percentage",
             "store_policy__cap",
             "store_policy__is_holiday",
+            "sent_at",
+            "exposure_log",
         )
     )
     if not rows:
@@ -87,7 +92,7 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
     stock = _stock(connection, None if listing_variant_ids is None else {row[1] for row in rows})
     most = connection.spec.most_units or None
     parts = _parts(connection, {row[1] for row in rows if row[8]}, stock, listing_variant_ids is None)
-    store_buffer, store_percentage, store_cap, is_holiday = rows[0][-4:]  # the same in all rows
+    store_buffer, store_percentage, store_cap, is_holiday = rows[0][-6:-2]  # the same in all rows
     plain = Limits(store_buffer, store_percentage, store_cap, False, bool(is_holiday), most)
     empty = (0, 0)
     found: dict[int, Offer] = {}
@@ -111,6 +116,8 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             answer,
             blocked,
             *_of_store,
+            sent_at,
+            exposure_log,
         ) = row
         on_hand, allocated = stock.get(variant_id, empty)
         made_of = tuple(parts.get(variant_id, ())) if is_kit else ()
@@ -154,6 +161,8 @@ def offers(connection: Connection, listing_variant_ids: Collection[int] | None =
             answer,
             blocked,
             made_of,
+            sent_at,
+            exposure_log,
         )
     return found
 

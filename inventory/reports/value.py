@@ -1,7 +1,9 @@
-"""The units on hand at the end of a day, and their value at the cost that each SKU has now.
+"""The units on hand at the end of a day, and their value at the cost that each SKU had then.
 
-A movement has no cost, and a SKU has one cost: the last that was entered. So the units are those of the day and the cost
-is today's; no average is computed. Amounts of different currencies are never added up.
+A SKU has one cost: the moving average that receipts made, or the last that a person entered. Receipts record how they
+changed it (`CostChange`): the cost of a day is the one from before the first change after that day, and today's where
+there is none. What people enter is not recorded there, so it counts from the beginning until the next receipt. Amounts
+of different currencies are never added up.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
-from django.db.models import Case, DecimalField, F, QuerySet, Sum, When
+from django.db.models import Case, DecimalField, F, OuterRef, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from inventory.models import StockItem, StockMovement, Warehouse
+from inventory.models import CostChange, StockItem, StockMovement, Warehouse
 
 SLICE: Final = 1_000
 _MONEY: Final = DecimalField(max_digits=24, decimal_places=4)
@@ -55,27 +58,39 @@ def end_of(day: date) -> datetime:
 
 
 def values_at(day: date) -> list[Value]:
-    """Return the stock of each warehouse at the end of a day, by name; two statements.
+    """Return the stock of each warehouse at the end of a day, by name; three statements.
 
     What is on hand now, less what has changed since.
     """
     found: dict[int, Value] = {pk: Value(name) for pk, name in Warehouse.objects.values_list("pk", "name")}
-    for row in _sums(StockItem.objects.exclude(on_hand=0), "on_hand", ""):
+    for row in _sums(StockItem.objects.exclude(on_hand=0), "on_hand", "", end_of(day)):
         _add(found[row["warehouse"]], row, 1)
     later = StockMovement.objects.filter(at__gte=end_of(day))
-    for row in _sums(later, "quantity", "stock_item__"):
+    for row in _sums(later, "quantity", "stock_item__", end_of(day)):
         _add(found[row["stock_item__warehouse"]], row, -1)
     rows = [one for one in found.values() if one.units or one.unpriced or any(one.worth.values())]
     return sorted(rows, key=lambda one: one.warehouse)
 
 
-def _sums(rows: QuerySet[Any], units: str, path: str) -> QuerySet[Any, Any]:
+def cost_at(end: datetime, path: str = "") -> Any:
+    """Return the expression for the cost at this time; `path` leads from the row to its stock item.
+
+    Where no receipt has changed a cost since, it is the column of the SKU, without a subquery.
+    """
+    now = F(f"{path}variant__cost")
+    if not CostChange.objects.filter(at__gte=end).exists():
+        return now
+    later = CostChange.objects.filter(variant=OuterRef(f"{path}variant"), at__gte=end).order_by("at", "id")
+    return Coalesce(Subquery(later.values("before")[:1]), now, output_field=_MONEY)
+
+
+def _sums(rows: QuerySet[Any], units: str, path: str, end: datetime) -> QuerySet[Any, Any]:
     """Return the sums of `units` by warehouse and currency; `path` leads from the row to its stock item."""
-    has_cost = {f"{path}variant__cost__isnull": False}
-    worth = Case(When(**has_cost, then=F(units) * F(f"{path}variant__cost")), output_field=_MONEY)
-    unpriced = Case(When(**{f"{path}variant__cost__isnull": True}, then=F(units)), default=0)
+    worth = Case(When(cost_then__isnull=False, then=F(units) * F("cost_then")), output_field=_MONEY)
+    unpriced = Case(When(cost_then__isnull=True, then=F(units)), default=0)
     found: QuerySet[Any, Any] = (
         rows.order_by()
+        .alias(cost_then=cost_at(end, path))
         .values(f"{path}warehouse", f"{path}variant__currency")
         .annotate(pieces=Sum(units), money=Sum(worth), no_cost=Sum(unpriced))
     )
@@ -94,10 +109,11 @@ def lines_at(day: date) -> Iterator[Line]:
     """Yield each SKU and warehouse with units at the end of a day, a thousand at a time."""
     end = end_of(day)
     fields = (
-        "pk", "on_hand", "variant__sku", "variant__product__title", "warehouse__name", "variant__cost",
+        "pk", "on_hand", "variant__sku", "variant__product__title", "warehouse__name", "cost_then",
         "variant__currency",
     )  # fmt: skip
-    rows = StockItem.objects.order_by("pk").values_list(*fields).iterator(chunk_size=SLICE)
+    priced = StockItem.objects.order_by("pk").annotate(cost_then=cost_at(end))
+    rows = priced.values_list(*fields).iterator(chunk_size=SLICE)
     while part := list(islice(rows, SLICE)):
         changed = StockMovement.objects.filter(
             at__gte=end, stock_item__in=[row[0] for row in part]

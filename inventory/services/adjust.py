@@ -162,7 +162,9 @@ def _adjust(adjustments: Sequence[Adjustment], by: Author) -> list[StockItem]:
     if missing:
         raise BelowAllocated(missing)
     apply(changes, stock_items=stock_items, by=by)
-    counted = {one.variant_id for one in adjustments if one.set_to is not None}
+    counted = {
+        one.variant_id for one in adjustments if one.set_to is not None or one.reference_kind == "stock_count"
+    }
     if counted:
         resolve_uncertain(counted)
     # A person has looked: an older figure of a store says less than this. Goods received say nothing about it.

@@ -159,20 +159,32 @@ AREAS: tuple[Area, ...] = (
         (
             Right(
                 "see_stock",
-                _("See stock, movements, warehouses and differences"),
+                _(
+                    "See stock, movements, warehouses, differences, suppliers, deliveries, counts and transfers"
+                ),
                 (
                     *_named(
                         "inventory",
                         "view_warehouse view_warehousemapping view_stockitem view_stockmovement view_stockpolicy "
-                        "view_stockdifference",
+                        "view_stockdifference view_supplier view_delivery view_stockcount view_transfer",
                     ),
                     "channels.view_difference",
                 ),
             ),
             Right(
                 "adjust_stock",
-                _("Adjust stock and resolve stock differences"),
+                _("Adjust, receive, count and transfer stock, resolve stock differences"),
                 _named("inventory", "add_stockitem change_stockitem"),
+            ),
+            Right(
+                "approve_counts",
+                _("Approve the differences of stock counts"),
+                _named("inventory", "approve_stockcount"),
+            ),
+            Right(
+                "edit_suppliers",
+                _("Add and change suppliers, and choose the supplier of a SKU"),
+                _named("inventory", "add_supplier change_supplier"),
             ),
             Right(
                 "edit_warehouses",

@@ -38,6 +38,7 @@ RIGHTS: Mapping[str, tuple[str, ...]] = {
         "import_files",
         "export_catalogue",
         "export_stock",
+        "edit_suppliers",
         "see_reports",
         "export_reports",
     ),

@@ -96,6 +96,12 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
                 "swap_vert",
                 ("inventory.view_stockmovement",),
             ),
+            Entry(_("Deliveries"), "inventory_delivery_changelist", "input", ("inventory.view_delivery",)),
+            Entry(
+                _("Counts"), "inventory_stockcount_changelist", "fact_check", ("inventory.view_stockcount",)
+            ),
+            Entry(_("Transfers"), "inventory_transfer_changelist", "moving", ("inventory.view_transfer",)),
+            Entry(_("Suppliers"), "inventory_supplier_changelist", "factory", ("inventory.view_supplier",)),
         ),
     ),
     (
@@ -103,7 +109,10 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Sales"), "reports", "monitoring", ("orders.view_reports",)),
             Entry(_("Low stock"), "low_stock", "production_quantity_limits", ("inventory.view_stockitem",)),
+            Entry(_("Reorder"), "reorder", "shopping_cart", ("inventory.view_stockitem",)),
             Entry(_("Stock value"), "stock_value", "account_balance", ("inventory.view_stockitem",)),
+            Entry(_("Stock ageing"), "stock_ageing", "hourglass", ("inventory.view_stockitem",)),
+            Entry(_("Exposure"), "exposure", "timer", ("inventory.view_stockitem",)),
         ),
     ),
     (
@@ -112,6 +121,7 @@ MENU: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Ecommerce Sales Channels"), "stores", "hub", STORE),
             Entry(_("Carrier accounts"), "carrier_accounts", "local_post_office", STORE),
             Entry(_("Warehouse systems"), "wms_list", "forklift", STORE),
+            Entry(_("Outgoing webhooks"), "hooks", "webhook", ("channels.change_connection",)),
             Entry(_("Jobs"), "jobs", "pending_actions", ("kit.view_job",)),
             Entry(_("Failed messages"), "parked", "mark_email_unread", STORE, parked_messages),
             Entry(

@@ -30,7 +30,7 @@ from tests.admin.test_roles import (
     may,
 )
 from tests.security.addresses import every_address
-from tests.security.rows import Rows
+from tests.security.rows import Rows, stock_documents
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-01")]
 
@@ -62,6 +62,10 @@ LISTS: dict[str, tuple[frozenset[str], frozenset[str], frozenset[str], frozenset
     "catalogue_variant": (EVERYBODY, NOBODY, NOBODY, may("catalogue.export_variant")),
     "imports_sheetimport": (IMPORTERS, IMPORTERS, NOBODY, NOBODY),
     "inventory_stockitem": (EVERYBODY, NOBODY, NOBODY, may("inventory.export_stockitem")),
+    "inventory_delivery": (EVERYBODY, NOBODY, NOBODY, NOBODY),
+    "inventory_stockcount": (EVERYBODY, NOBODY, NOBODY, NOBODY),
+    "inventory_supplier": (EVERYBODY, may("inventory.add_supplier"), NOBODY, NOBODY),
+    "inventory_transfer": (EVERYBODY, NOBODY, NOBODY, NOBODY),
     "inventory_stockmovement": (EVERYBODY, NOBODY, NOBODY, may("inventory.export_stockmovement")),
     "inventory_warehouse": (EVERYBODY, OWNERS, NOBODY, NOBODY),
     "orders_carrier": (EVERYBODY, may("orders.add_carrier"), NOBODY, NOBODY),
@@ -99,6 +103,13 @@ OTHERS = {
     "sku_inbox": EVERYBODY,
     "sku_problems": None,
     "stock_adjust": may("inventory.change_stockitem"),
+    "stock_unusable": may("inventory.change_stockitem"),
+    "delivery_new": may("inventory.change_stockitem"),
+    "count_new": may("inventory.change_stockitem"),
+    "transfer_new": may("inventory.change_stockitem"),
+    "reorder": EVERYBODY,
+    "stock_ageing": EVERYBODY,
+    "exposure": EVERYBODY,
     "store_differences": EVERYBODY,
     "order_native": may("orders.view_nativeorder"),
     "ship_station": may("orders.ship_order"),
@@ -124,6 +135,9 @@ OTHERS = {
     "system": may("auth.change_group"),
     "api_keys": may("api.view_apikey"),
     "api_key_revoke": None,
+    "hooks": may("channels.change_connection"),
+    "hook_new": may("channels.change_connection"),
+    "hook": None,
     "carrier_accounts": may("channels.view_connection"),
     "carrier_names": may("orders.view_carriermap"),
     "carrier_account_new": None,
@@ -202,6 +216,7 @@ FORMS = {
     "auth_group_change": OWNERS,
     "orders_carrier_change": may("orders.change_carrier"),
     "inventory_warehouse_change": OWNERS,
+    "inventory_supplier_change": may("inventory.change_supplier"),
 }
 
 #: Pages that libraries bring, and that nobody has (F-30).
@@ -259,6 +274,7 @@ def rows() -> dict[str, int]:
     found += [CallLog.objects.create(connection=store, method="GET", url="/x", status=200)]
     found += [SheetImport.objects.create(kind="stock", file_name="stock.csv", sha256="0")]
     found += [Return.objects.create(number="R1", order=order, reason="faulty")]
+    found += stock_documents()
     found += [Parcel.objects.create(shipment=shipment)]
     found += [OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}])]
     found += [Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE)]

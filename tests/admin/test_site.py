@@ -78,6 +78,7 @@ def test_the_menu_names_what_exists_and_where_we_are(owner):
         "Ecommerce Sales Channels",
         "Carrier accounts",
         "Warehouse systems",
+        "Outgoing webhooks",
         "Jobs",
         "Failed messages",
         "Rejected records",

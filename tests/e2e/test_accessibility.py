@@ -17,6 +17,7 @@ from catalogue.services.listing import drafts
 from catalogue.services.listing.categories import category_at
 from catalogue.services.listing.drafts import ListingForm
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
+from channels.ops.hooks import subscriptions
 from channels.pull.page_writer import packed
 from inventory.services import wms_setup
 from oms.kit.admin import export
@@ -37,6 +38,7 @@ from tests import factories
 from tests.admin import desk_data
 from tests.e2e.desk import pushing_shop
 from tests.e2e.every_page import addresses, routes
+from tests.security.rows import stock_documents
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -127,6 +129,10 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         warehouse_ids=[shipment.warehouse.pk],
         by=SYSTEM,
     )
+    stock_documents()
+    hook, _secret = subscriptions.create(
+        name="Shop floor", url="https://hooks.example/in", events=["stock.changed"], by=SYSTEM
+    )
     van = carrier_accounts.connect(
         key="house", name="Own van", credentials={}, settings={"prefix": "FK"}, by=SYSTEM
     )
@@ -178,6 +184,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "orders_job": (moved.pk,),
         "orders_order_job": (exported.pk,),
         "wms": (wms.pk,),
+        "hook": (hook.pk,),
         "wms_disconnect": (wms.pk,),
         "api_key_revoke": (key.pk,),
         "carrier_account": (van.pk,),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.models import Group
 
 from catalogue.models import Brand, Category, Listing, Product, ProductCategory, Variant
 from channels.models import CallLog, OutboxMessage, RejectedRecord, SyncStream
 from channels.pull.page_writer import packed
-from inventory.models import StockItem, StockMovement, Warehouse
+from inventory.models import Delivery, StockCount, StockItem, StockMovement, Supplier, Transfer, Warehouse
 from oms.kit.imports.models import SheetImport
 from oms.kit.models import Job
 from orders.models import Manifest, OrderLine, OrderRule, Parcel, Return, Shipment
@@ -83,6 +84,18 @@ class Rows:
         yield from sorted({url for route, _name in every_address() if (url := self.filled(route))})
 
 
+def stock_documents() -> list[Any]:
+    """One supplier, delivery, count and transfer."""
+    supplier = Supplier.objects.create(name="Potters")
+    (here, there) = (factories.warehouse("leeds"), factories.warehouse("lyon"))
+    return [
+        supplier,
+        Delivery.objects.create(supplier=supplier, warehouse=here),
+        StockCount.objects.create(warehouse=here, scope="Whole warehouse"),
+        Transfer.objects.create(source=here, destination=there),
+    ]
+
+
 def every_row() -> Rows:
     """Create one row of each model that has an admin class, and what the pages of a store need."""
     store = desk_data.shop()
@@ -107,6 +120,7 @@ def every_row() -> Rows:
         SheetImport.objects.create(kind="stock", file_name="stock.csv", sha256="0"),
         Job.objects.create(kind="channels.pull", title="A job", state=Job.State.DONE),
         *(m.objects.latest("pk") for m in (Product, Variant, Listing, StockItem, StockMovement, Warehouse)),
+        *stock_documents(),
         factories.user("somebody"),
         Group.objects.create(name="Our own"),
     ]

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandParser
 from django.db import transaction
 
-from channels.models import AlertSettings, Connection
+from channels.models import AlertSettings, Connection, HookSubscription
 from channels.models.fields import UnreadableCredentials
 from channels.stores import services
 from oms.kit.management.cli import COULD_NOT, DONE, CouldNot, ManifoldCommand, database_name
@@ -47,14 +47,20 @@ class Command(ManifoldCommand):
                     store.save(update_fields=["credentials", "webhook_secret"])
                     done += 1
             lost = _rotate_webhooks()
-            if (unreadable or lost) and not options["forget_unreadable"]:
+            lost_hooks = _rotate_hooks()
+            if (unreadable or lost or lost_hooks) and not options["forget_unreadable"]:
                 transaction.set_rollback(True)
-            elif lost:
+            else:
+                HookSubscription.objects.filter(pk__in=lost_hooks).update(secrets=b"", is_active=False)
                 AlertSettings.objects.filter(pk__in=lost).update(webhook=b"")
             for pk in unreadable if options["forget_unreadable"] else ():
                 services.forget_credentials(pk)
         listed = ", ".join(
-            [*(names[pk] for pk in unreadable), *(f"webhook of {who}" for who in lost.values())]
+            [
+                *(names[pk] for pk in unreadable),
+                *(f"webhook of {who}" for who in lost.values()),
+                *(f"outgoing webhook {name}" for name in lost_hooks.values()),
+            ]
         )
         if listed and not options["forget_unreadable"]:
             raise CouldNot(
@@ -78,6 +84,17 @@ def _rotate_webhooks() -> dict[int, str]:
     for pk, name in list(AlertSettings.objects.order_by("pk").values_list("pk", "user__username")):
         try:
             AlertSettings.objects.select_for_update(of=("self",)).get(pk=pk).save(update_fields=["webhook"])
+        except UnreadableCredentials:
+            lost[pk] = name
+    return lost
+
+
+def _rotate_hooks() -> dict[int, str]:
+    """Encrypt the secrets of outgoing webhooks with the newest key; return those that no key decrypts, key -> name."""
+    lost = {}
+    for pk, name in list(HookSubscription.objects.order_by("pk").values_list("pk", "name")):
+        try:
+            HookSubscription.objects.select_for_update().get(pk=pk).save(update_fields=["secrets"])
         except UnreadableCredentials:
             lost[pk] = name
     return lost

@@ -1,0 +1,1 @@
+"""Outgoing webhooks: `collecting`, `sending`, `subscriptions`, `sources`. The kinds are in `channels.push.hook_kinds`."""

@@ -1,0 +1,1 @@
+"""Lists and pages of stock work: `deliveries`, `counts`, `transfers`, `suppliers`, `unusable`. Start with `documents`."""

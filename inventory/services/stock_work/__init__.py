@@ -1,0 +1,1 @@
+"""Stock work with documents: `deliveries`, `counts`, `transfers`; and `unusable` units and `suppliers`."""
