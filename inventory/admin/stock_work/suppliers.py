@@ -15,6 +15,7 @@ from inventory.models import Supplier
 from oms.kit.admin.badges import NOTHING, badge, link
 from oms.kit.admin.lists import ListAdmin
 from oms.kit.admin.rows import cell
+from oms.kit.numbers import grouped
 
 
 @admin.register(Supplier)
@@ -52,7 +53,7 @@ class SupplierAdmin(ListAdmin):
     @cell("num", description=_("SKUs"))
     def skus(self, row: Any) -> Any:
         url = f"{reverse('admin:reorder')}?supplier={row.pk}&all=1"
-        return format_html('<a class="oms-link" href="{}">{}</a>', url, f"{row.sku_count:,}")
+        return format_html('<a class="oms-link" href="{}">{}</a>', url, grouped(row.sku_count))
 
     @cell(description=_("active"))
     def is_active(self, row: Supplier) -> Any:

@@ -28,6 +28,7 @@ from oms.kit.admin.pages import form_token
 from oms.kit.admin.rows import cell
 from oms.kit.authors.actors import person
 from oms.kit.authors.audit import history_of
+from oms.kit.numbers import grouped
 
 
 class TransferForm(forms.Form):
@@ -150,8 +151,8 @@ class TransferAdmin(DocumentAdmin):
 
     @cell("num", description=_("units"))
     def units(self, row: Any) -> str:
-        return f"{row.all_units:,}"
+        return grouped(row.all_units)
 
     @cell("num", description=_("in transit"))
     def on_the_way(self, row: Any) -> str:
-        return f"{row.rest:,}"
+        return grouped(row.rest)
