@@ -1,3 +1,4 @@
+# long because: one table of every page and who may open it.
 """Every address under /admin/ with every role, against one table: nothing is open by mistake (R-USE-01, F-30)."""
 
 from __future__ import annotations
