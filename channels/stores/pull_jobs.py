@@ -53,7 +53,7 @@ def ask(
     title = _("%(what)s of %(store)s") % {"what": streams.title(stream), "store": connection.name}
     return jobs.start(
         kind=KIND,
-        title=f"{title} ({_('dry run')})" if dry_run else title,
+        title=_("%s (dry run)") % title if dry_run else title,
         lane="orders" if query.ids and stream.startswith("orders.") else "default",
         subject_kind="connection",
         subject_id=connection.pk,

@@ -67,7 +67,7 @@ def ask_push(
     title = str(TITLES.get(topic, f"{topic} · %s")) % connection.name
     return jobs.start(
         kind=KIND,
-        title=f"{title} ({_('dry run')})" if dry_run else title,
+        title=_("%s (dry run)") % title if dry_run else title,
         lane=str(RULES[topic].lane),
         subject_kind="connection",
         subject_id=connection.pk,

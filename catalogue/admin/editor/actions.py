@@ -48,7 +48,8 @@ PLACES = {
 def with_read_only(sentence: str, store: Connection) -> str:
     """Return `sentence` with the name of the store; for a read-only store with the note that nothing is sent yet."""
     if store.is_read_only:
-        return f"{sentence % store.name} {gettext('The store is read-only: this is sent when it is live.')}"
+        why = gettext("The store is read-only: this is sent when it is live.")
+        return f"{sentence % store.name} {why}"
     return sentence % store.name
 
 

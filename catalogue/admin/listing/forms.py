@@ -93,9 +93,8 @@ class AttributeFields(forms.Form):
         known = ", ".join(each.name for each in attributes[:20])
         help_text = str(LINE)
         if known and not rules.free_attributes:
-            help_text = (
-                f"{help_text} {gettext('The store has: %s') % known}{' …' if len(attributes) > 20 else ''}"
-            )
+            there = gettext("The store has: %s") % known
+            help_text = f"{help_text} {there}{' …' if len(attributes) > 20 else ''}"
         self.fields["lines"] = forms.CharField(
             label=_("Attributes"),
             required=False,

@@ -79,7 +79,8 @@ def check(product: Product, names: Iterable[str], seen: Mapping[str, str]) -> No
     told = _("Somebody else changed this product while you edited it, so nothing was saved. %s") % " ".join(
         words
     )
-    raise ProductChanged(f"{told} {_('Your text is still in the form: save again to use it.')}", changed)
+    advice = _("Your text is still in the form: save again to use it.")
+    raise ProductChanged(f"{told} {advice}", changed)
 
 
 def changed_by(row: Model, name: str) -> str:

@@ -52,10 +52,9 @@ def details_that_differ(
         )
     if listing.remote_text and listing.remote_text != text:
         found.append(Difference("description", _("The description in the store is another one.")))
+    waits = _("The change waits to be sent.")
     return [
-        Difference(one.field, f"{one.sentence} {_('The change waits to be sent.')}")
-        if one.field in listing.changed_fields
-        else one
+        Difference(one.field, f"{one.sentence} {waits}") if one.field in listing.changed_fields else one
         for one in found
     ]
 

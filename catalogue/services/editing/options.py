@@ -214,7 +214,8 @@ def generate(product: Product, pattern: str) -> list[Variant]:
     if not planned:
         raise CatalogueError(_("Every combination of the options has a SKU."))
     if wrong := next((one for one in planned if one.problem), None):
-        raise CatalogueError(f"{wrong.sku}: {wrong.problem} {_('Change the pattern.')}")
+        advice = _("Change the pattern.")
+        raise CatalogueError(f"{wrong.sku}: {wrong.problem} {advice}")
     variants = list(row.variants.current().order_by("position", "pk"))
     first = variants[0] if variants else Variant()
     made = Variant.objects.bulk_create(
