@@ -16,6 +16,7 @@ from inventory.stock_changes import availability_changed
 from oms.kit.admin.badges import badge, link
 from oms.kit.admin.lists import ListAdmin
 from oms.kit.admin.rows import cell
+from oms.kit.numbers import is_digits
 
 
 class WarehouseForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -38,7 +39,7 @@ class WarehouseForm(forms.ModelForm):  # type: ignore[type-arg]
         for part in self.cleaned_data["serves_postcodes"].split(","):
             if text := re.sub(r"\s", "", part.upper()).replace("–", "-"):
                 low, dash, high = text.partition("-")
-                is_range = low.isdecimal() and high.isdecimal() and len(low) == len(high) and low <= high
+                is_range = is_digits(low) and is_digits(high) and len(low) == len(high) and low <= high
                 if not text.isascii() or not low.isalnum() or (dash and not is_range):
                     raise forms.ValidationError(
                         gettext("“%s” is not the beginning or a range of postcodes: LS, or 10000-19999.")

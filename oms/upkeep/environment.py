@@ -119,7 +119,9 @@ class Environment:
         found = self.words(name, default)
         for part in found:
             host, _colon, port = part.rpartition(":") if part.count(":") == 1 else (part, "", "1")
-            is_host = bool(_HOST.match(host)) and port.isascii() and port.isdigit() and 0 < int(port) < 65_536
+            is_host = (
+                bool(_HOST.match(host)) and bool(re.fullmatch(r"[0-9]{1,5}", port)) and 0 < int(port) < 65_536
+            )
             if not (is_host or _is_network(part)):
                 self.faults.append(f"{name} has “{part}”, which is no host, host:port or network.")
         return found

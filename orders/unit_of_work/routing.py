@@ -12,6 +12,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from oms.kit.numbers import is_digits
 from orders.choices import Routing
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.stock_session import Place, StockSession
@@ -26,7 +27,7 @@ def fold_postcode(text: str) -> str:
 
 def is_in_range(postcode: str, low: str, high: str) -> bool:
     """Return whether a postcode of digits is in a range of postcodes of the same length."""
-    return len(postcode) == len(low) and postcode.isdecimal() and low <= postcode <= high
+    return len(postcode) == len(low) and is_digits(postcode) and low <= postcode <= high
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,3 +1,4 @@
+# long because: one table of conditions and actions, each with its order.
 """Automation rules: conditions, actions, their sequence, once for each order, a fault stops nothing (R-PLUS-19)."""
 
 from __future__ import annotations

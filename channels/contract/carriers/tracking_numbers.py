@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from channels.contract.carriers.names import carrier_key
 from channels.contract.translation import gettext as _
+from oms.kit.numbers import is_digits
 
 _ALPHABET = string.digits + string.ascii_uppercase
 _ID_WEIGHTS = (8, 6, 4, 2, 3, 5, 9, 7)
@@ -25,7 +26,7 @@ def s10_digit(serial: str) -> str:
 
 def ups_digit(body: str) -> str:
     """Return the check digit of the fifteen characters between “1Z” and the last one."""
-    values = [int(char) if char.isdigit() else (ord(char) - 3) % 10 for char in body]
+    values = [int(char) if is_digits(char) else (ord(char) - 3) % 10 for char in body]
     total = sum(value * 2 if place % 2 else value for place, value in enumerate(values))
     return str((10 - total % 10) % 10)
 

@@ -25,6 +25,7 @@ from channels.models import Connection, HookDelivery, HookSubscription
 from channels.push.hook_kinds import kinds
 from channels.workers import locks
 from oms.kit.api import signatures
+from oms.kit.numbers import whole_number
 
 SECONDS: Final = 20.0  # of one slice
 TIMEOUT: Final = (3.0, 8.0)
@@ -205,4 +206,4 @@ def _error(answer: Answer) -> ChannelError | None:
 
 
 def _status_of(error: ChannelError) -> int | None:
-    return int(error.code) if error.code.isdecimal() else None
+    return whole_number(error.code)

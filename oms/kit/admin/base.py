@@ -191,7 +191,12 @@ class ModelAdmin(_ModelAdmin):  # type: ignore[type-arg]
         audit.record_many("deleted", [(row, {}) for row in queryset])
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """Return the row of a form; remember its values, so that the audit log shows what the form changed."""
+        """Return the row of a form; remember its values, so that the audit log shows what the form changed.
+
+        None for a key that no column stores, also where the key is that of another table's row.
+        """
+        if self.opts.pk.is_relation and from_field is None and not is_whole_number(object_id):
+            return None
         found = super().get_object(request, object_id, from_field)
         if found is not None and request.method == "POST":
             request.audited_before = self.audited(found)  # type: ignore[attr-defined]

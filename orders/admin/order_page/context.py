@@ -1,3 +1,4 @@
+# long because: one page shows everything about an order.
 """The data of the page of one order, read in a constant number of statements."""
 
 from __future__ import annotations
