@@ -351,7 +351,7 @@ SECURE_REDIRECT_EXEMPT = [
     r"^readyz$",
 ]  # the load balancer calls them from the inside, without TLS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if OMS_HTTPS else None
-# For how many seconds browsers insist on https for this host once they have seen it (HSTS). It cannot be taken back earlier: raise
+# For how many seconds browsers insist on https for this host once they have seen it (HSTS). It cannot be undone earlier: raise
 # it (31536000: a year) when https has worked for some days.
 OMS_HSTS_SECONDS = env.whole("OMS_HSTS_SECONDS", default=3600, least=0, most=63_072_000)
 # Whether the same holds for every sub-domain of this host, also for those that are not Manifold's.

@@ -121,7 +121,9 @@ class StoreCommand(ManifoldCommand):
                 codes[store.pk] = REFUSALS if is_sick else DONE
             else:
                 started[job.pk] = (store, job)
-        bar = Bar(_("%d stores") % len(started), shown=self.shows_bar(as_json=options["json"]))
+        titles = [job.title for _store, job in started.values()]
+        title = titles[0] if len(titles) == 1 else _("%d stores") % len(titles)
+        bar = Bar(title, shown=self.shows_bar(as_json=options["json"]))
         ended = together.work([job for _store, job in started.values()], seconds=seconds, watch=bar.show)
         bar.end()
         for turn in ended:

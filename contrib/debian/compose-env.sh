@@ -4,7 +4,7 @@ set -eu
 host="${1:-}"
 case "$host" in
     "" | *[!A-Za-z0-9.-]*)
-        echo "Give the host name that people open: sh contrib/debian/compose-env.sh oms.example.com" >&2
+        echo "Give the host name that people open: sh ../debian/compose-env.sh oms.example.com" >&2
         exit 2
         ;;
 esac

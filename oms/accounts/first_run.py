@@ -137,7 +137,9 @@ class Setup(View):
         login(request, user, backend=BACKEND)
         if form.cleaned_data["test_mail"]:
             _send_test_mail(request, form.cleaned_data["email"])
-        messages.success(request, gettext("Welcome. Connect your first store under Integrations."))
+        messages.success(
+            request, gettext("The account was created. Connect your first store under Integrations.")
+        )
         return HttpResponseRedirect(reverse("admin:index"))
 
     def show(self, form: SetupForm) -> HttpResponse:

@@ -124,6 +124,21 @@ PROBLEMS: Mapping[str, Any] = {
         "%(n)s cancelled orders that are open again on the channel",
         "count",
     ),
+    "label_refused": ngettext_lazy(
+        "%(n)s order whose label the carrier refused",
+        "%(n)s orders whose labels the carrier refused",
+        "count",
+    ),
+    "label_unknown": ngettext_lazy(
+        "%(n)s order whose label was perhaps bought", "%(n)s orders whose labels were perhaps bought", "count"
+    ),
+    "label_not_cancelled": ngettext_lazy(
+        "%(n)s order whose label was not cancelled", "%(n)s orders whose labels were not cancelled", "count"
+    ),
+    "parcel_returned": ngettext_lazy(
+        "%(n)s parcel returned to the sender", "%(n)s parcels returned to the sender", "count"
+    ),
+    "parcel_lost": ngettext_lazy("%(n)s lost parcel", "%(n)s lost parcels", "count"),
     "duplicate_sku": ngettext_lazy("%(n)s duplicate SKU", "%(n)s duplicate SKUs", "count"),
     "missing_sku": ngettext_lazy("%(n)s product without a SKU", "%(n)s products without a SKU", "count"),
     "opening_in_doubt": ngettext_lazy(

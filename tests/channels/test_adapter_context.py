@@ -87,7 +87,10 @@ def test_the_stores_own_reading_of_statuses_is_given(store):
 
 def test_the_engine_makes_adapters_with_its_context_and_others_of_saved_stores_have_none(store):
     assert isinstance(runner.adapter_of(store).context, context.StoreContext)
-    assert isinstance(runner.adapter_of(Connection(channel="opencart")).context, MemoryContext)
+    unsaved = Connection(
+        channel="opencart", credentials={"domain_url": "https://shop.example", "secret_key": "k"}
+    )
+    assert isinstance(runner.adapter_of(unsaved).context, MemoryContext)
     with pytest.raises(RuntimeError, match="adapter_of"):
         OpenCartAdapter(store).context  # noqa: B018
 

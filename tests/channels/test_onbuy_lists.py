@@ -162,12 +162,13 @@ def test_a_feature_of_the_last_page_goes_with_a_new_product(running):
 
     many_features(running, "2102", 230)
     onbuy = adapter_for(running)
-    onbuy.create_listing(draft(one(), attributes={"f229": "yes"}))
+    onbuy.create_listing(draft(one(), attributes={"F0": "Yes", "f229": "yes"}))
     assert sent(running, "POST", "/products")[0]["products"][0]["features"] == [
-        {"option_id": 1229, "name": "Yes"}
+        {"option_id": 1000, "name": "Yes"},
+        {"option_id": 1229, "name": "Yes"},
     ]
     running.sandbox.requests.clear()
-    onbuy.make_listings(many(12, attributes={"F3": "Yes"}))
+    onbuy.make_listings(many(12, attributes={"F0": "Yes", "F3": "Yes"}))
     assert len(asked(running, "/categories/2102/features")) == 0  # asked for once
 
 

@@ -205,7 +205,9 @@ def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_th
     order, there = bought(running, store, KNF_20=1)
     ready(order, number="")
     shipment = Shipment.objects.get(order=order)
-    outcome = tracking.set_tracking(shipment=shipment, carrier=shipment.carrier, number="RM7", by=SYSTEM)
+    outcome = tracking.set_tracking(
+        shipment=shipment, carrier=shipment.carrier, number="RB123456785GB", by=SYSTEM
+    )
     work()
     assert not OutboxMessage.objects.filter(group=order.pk).exists()
     why = (
@@ -213,7 +215,7 @@ def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_th
     )
     events = list(OrderEvent.objects.filter(order=order).values_list("kind", "text"))
     assert ("ready_to_ship", f"Ready to ship. {why}") in events
-    assert ("tracking", f"Tracking: Royal Mail RM7. {why}") in events
+    assert ("tracking", f"Tracking: Royal Mail RB123456785GB. {why}") in events
     assert (outcome.message, [kind for kind, _text in events if kind == "told"]) == (why, [])
     assert (dispatches(running), there["status"]) == ([], "Awaiting Dispatch")
     assert shipment.carrier is not None
@@ -221,7 +223,7 @@ def test_a_number_before_the_manifest_waits_for_it_where_the_store_dispatches_th
     manifests.create_manifest(carrier=shipment.carrier, warehouse=shipment.warehouse, by=SYSTEM)
     work()
     [row] = dispatches(running)
-    assert row["tracking"] == {"supplier_name": "Royal Mail", "number": "RM7"}
+    assert row["tracking"] == {"supplier_name": "Royal Mail", "number": "RB123456785GB"}
     assert there["status"] == "Dispatched"
 
 

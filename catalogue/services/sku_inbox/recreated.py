@@ -69,6 +69,7 @@ def _gone() -> QuerySet[ListingVariant]:
         ListingVariant.objects.filter(listing__state=Listing.State.REMOVED, variant__merged_into=None)
         .exclude(Exists(elsewhere))
         .select_related("variant__product")
+        .only("connection", "variant__sku", "variant__barcode", "variant__options", "variant__product__title")
         .order_by("-listing_id", "pk")
     )
 
@@ -96,6 +97,7 @@ def _pairs(gone: QuerySet[ListingVariant] | Sequence[ListingVariant]) -> list[Ro
         )
         .exclude(rows.is_dismissed(rows.RECREATED, connection="connection", key="external_id"))
         .select_related("variant__product", "listing")
+        .defer("answer")
         .order_by("-pk")[:LOOKED_AT]
     )
     found = []

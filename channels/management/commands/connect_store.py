@@ -22,7 +22,7 @@ class Command(ManifoldCommand):
     has_store = False
     exit_codes = {
         DONE: "the store is connected and its first sync is done",
-        REFUSALS: "the store is connected, but its first sync refused records or did not end; the text says what",
+        REFUSALS: "the store is connected, but its first sync rejected records or did not end; the text says what",
         COULD_NOT: "the store was not connected, nothing was stored",
     }
     result_form = (

@@ -97,7 +97,7 @@ class ManifoldCommand(BaseCommand):
         parser.add_argument(
             "--quiet",
             action="store_true",
-            help="Print nothing when the exit code is 0, for cron: then only a run that needs a person sends a mail.",
+            help="Print nothing when the exit code is 0, for cron: then only a run that needs attention sends a mail.",
         )
         self.add_options(parser)
 

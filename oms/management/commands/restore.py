@@ -38,6 +38,11 @@ class Command(ManifoldCommand):
             "--force", action="store_true", help="Also while other processes use the database."
         )
         parser.add_argument(
+            "--as-it-was",
+            action="store_true",
+            help="Live stores stay live: only where nothing can have been sent since the backup.",
+        )
+        parser.add_argument(
             "--passphrase-file", metavar="FILE", help="The passphrase of an encrypted backup."
         )
 
