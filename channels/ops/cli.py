@@ -78,8 +78,8 @@ class StoreCommand(ManifoldCommand):
     """A command that works one job for each store, side by side; no store waits for another, and each has a time limit."""
 
     exit_codes = {
-        DONE: "every store is done (also with records whose refusal was known before)",
-        REFUSALS: "records were refused, or a store failed, must be reconnected or used up --timeout; the others are done",
+        DONE: "every store is done (also with records that were rejected before)",
+        REFUSALS: "records were rejected, or a store failed, must be reconnected or used up --timeout; the others are done",
         COULD_NOT: "nothing was done: wrong options, no store, or none of the stores could be worked",
     }
     result_form = (

@@ -78,7 +78,7 @@ class Command(ManifoldCommand):
         result |= {"ok": code == DONE, "message": job.message, "report": job.result}
         if job.state == Job.State.DONE and job.refused:
             result["message"] = (
-                f"{job.message} The store is connected; {job.refused} records were refused.".strip()
+                f"{job.message} The store is connected; {job.refused} records were rejected.".strip()
             )
         return code, result
 
