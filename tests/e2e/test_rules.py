@@ -57,6 +57,7 @@ def test_a_rule_is_made_tried_switched_on_and_traced(signed_in: Page):
     shot(page, "rules")
     assert OrderRule.objects.get().is_active
 
+    page.wait_for_load_state("networkidle")  # SQLite in memory: what a page still reads would lock the tables
     order = desk.an_order(store, MUG=6)
     page.goto(f"/admin/orders/order/{order.pk}/")
     expect(page.locator("#warehouse-reason")).to_have_text("Rule “Big orders” (version 1)")

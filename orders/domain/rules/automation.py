@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import DatabaseError
+
 from oms.kit import bulk
 from orders.domain.allocation import release_stock
 from orders.domain.moves import BEFORE_PACKING
@@ -88,6 +90,8 @@ def apply_rules(
                 )
             try:
                 effects = passage.apply(rule)
+            except DatabaseError:  # no fault of the rule: the page is stored again
+                raise
             except Exception as error:
                 log.exception("rule %s failed", rule.pk)
                 applied.faults[rule.pk] = f"{type(error).__name__}: {error}"[:300]

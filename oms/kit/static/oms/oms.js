@@ -107,6 +107,8 @@
         } catch { /* What is typed needs no suggestion. */ }
       }, 250);
     });
+    // What was typed before this script ran.
+    if (field === document.activeElement && field.value) field.dispatchEvent(new Event("input"));
   });
 
   // A form is sent once, however often it is pressed.
