@@ -142,7 +142,7 @@ def test_connecting_a_store_says_ok_only_when_its_exit_code_does(
     shelf.poison = {"1"}
     code, out = run(capsys, "connect_store", "fake", "--name", "T", "--key", "right-key-0001")
     assert (code, out["ok"]) == (1, False)
-    assert out["message"].endswith("The store is connected; 1 records were refused.")
+    assert out["message"].endswith("The store is connected; 1 records were rejected.")
 
 
 @pytest.mark.fault("F-69")
