@@ -81,7 +81,7 @@ def owner(db, django_user_model) -> Client:
     return client
 
 
-def faults(client: Client, addresses: list[str], **data: Any) -> Iterator[tuple[str, str]]:
+def faults(client: Client, addresses: list[str], /, **data: Any) -> Iterator[tuple[str, str]]:
     for url in addresses:
         for method in (client.get, client.post):
             try:
