@@ -66,7 +66,9 @@ def test_the_demo_shows_every_strength_of_the_tour(settings: Any, tmp_path: Path
     assert Listing.objects.exclude(remote_image="").exists()
     assert set(PictureCopy.objects.values_list("state", flat=True)) == {"stored"}
     # four live stores and the offline one, a rejected record or two, nothing late to be sent
-    assert Connection.objects.filter(state="active", is_read_only=False).count() == 4
+    live = Connection.objects.filter(state="active", is_read_only=False)
+    assert live.stores().count() == 4
+    assert live.filter(kind=Connection.Kind.CARRIER).count() == 2
     assert RejectedRecord.objects.exists()
     assert broken_invariants() == []
 
