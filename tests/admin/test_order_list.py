@@ -353,3 +353,13 @@ def test_a_product_shows_its_open_orders_to_those_who_may_see_orders(store, djan
     assert f"#{order.number}" in shown
     assert f"#{done.number}" not in shown
     assert f"#{order.number}" not in cards(factories.user("nobody"))
+
+
+def test_a_column_has_the_heading_of_its_method_where_the_model_has_a_field_of_that_name(owner):
+    desk_data.order(desk_data.shop("Harbour UK"))
+
+    text = owner.get("/admin/orders/order/").content.decode()
+
+    assert "Carrier and tracking" in text
+    assert "Chosen carrier" not in text
+    assert "Chosen warehouse" not in text

@@ -59,7 +59,10 @@ class Column:
 
 
 def label_of(model_admin: Any, name: str) -> str:
-    """Return the heading of a column."""
+    """Return the heading of a column: that of the admin's method, also where the model has a field of this name."""
+    own = getattr(getattr(model_admin, name, None), "short_description", None)
+    if own is not None:
+        return str(capfirst(str(own)))
     return str(capfirst(str(label_for_field(name, model_admin.model, model_admin=model_admin))))
 
 
