@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(ROOT), str(HERE)]
 BUILD = ROOT / "build"
 #: Methods that may send no request: they read a webhook, a fixed table, or the result of the last call.
-WITHOUT_REQUEST = {"read_order", "read_webhook", "pull_statuses", "renewed"}
+WITHOUT_REQUEST = {"check_listing", "plan_listing", "read_order", "read_webhook", "pull_statuses", "renewed"}
 
 if TYPE_CHECKING:
     from router import Findings
