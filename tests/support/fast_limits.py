@@ -10,13 +10,14 @@ import pytest
 from channels.http import app_quota, rate_limit
 from channels.models import Budget
 
-FASTER = 100.0
+#: Etsy's sandbox answers 150 requests a second: ten times ten stay below it.
+FASTER = 10.0
 #: Limits of fewer requests a second are met as they are.
 FROM = 5.0
 
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every bucket with a limit of several requests a second be filled a hundred times faster, in one test."""
+    """Let every bucket with a limit of several requests a second be filled ten times faster, in one test."""
     level, bucket_wait = rate_limit.level, rate_limit.bucket_wait
 
     def fast_level(row: Budget, now: datetime) -> float:

@@ -14,8 +14,12 @@
     for (const option of ops.options) option.hidden = option.disabled = allowed.length > 0 && !allowed.includes(option.value);
     if (allowed.length && (isNew || ops.selectedOptions[0]?.disabled)) ops.value = allowed[0];
   };
+  // A person may have chosen before this script ran, and a browser may put an earlier choice back: that is a change, too.
+  const given = (select) => Math.max(0, [...select.options].findIndex((option) => option.defaultSelected));
+  const isUntouched = (select) => !select || select.selectedIndex === given(select);
   for (const row of document.querySelectorAll("[data-rule-row]")) {
-    row.querySelector("[data-rule-choice]").addEventListener("change", () => follow(row, true));
-    follow(row, false);
+    const choice = row.querySelector("[data-rule-choice]");
+    choice.addEventListener("change", () => follow(row, true));
+    follow(row, !isUntouched(choice) && isUntouched(row.querySelector("[data-rule-op]")));
   }
 })();
