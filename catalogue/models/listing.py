@@ -141,6 +141,17 @@ class ListingVariant(models.Model):
     sale_from = models.DateTimeField(_("sale starts"), null=True, blank=True)
     sale_until = models.DateTimeField(_("sale ends"), null=True, blank=True)
     is_stopped = models.BooleanField(_("stop selling in this store"), default=False)
+    is_removed = models.BooleanField(
+        _("removed from this listing"),
+        default=False,
+        help_text=_("Deleted in the store, or offered 0 where the channel deletes no SKU of a group."),
+    )
+    own_attributes = models.JSONField(
+        _("attributes of this SKU in the listing"),
+        default=dict,
+        blank=True,
+        help_text=_("Sent for this SKU in place of the listing's attributes of the same name."),
+    )
     remote_price = models.DecimalField(
         _("imported price"), max_digits=18, decimal_places=4, null=True, blank=True
     )

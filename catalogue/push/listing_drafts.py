@@ -8,6 +8,7 @@ from catalogue import callbacks
 from catalogue.models import Attribute, Listing, ListingVariant
 from catalogue.pictures.originals import public_address
 from catalogue.pricing import Price, price_for
+from catalogue.services.details.descriptions import clean
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
 
@@ -18,7 +19,9 @@ def draft_of(
     """Return the draft of a listing, and the rows of its SKUs (`VariantDraft.ref` is their id).
 
     `changed` are the fields that were edited. The listing's own title and attributes have priority over the product's;
-    attributes of the product that the store does not have are left out, if the store's were imported. `known_prices` has the
+    attributes of the product that the store does not have are left out, if the store's were imported. Of description and
+    warranty the safe HTML is sent, whoever wrote them. A SKU that is removed from the listing is marked where the channel can
+    delete it. `known_prices` has the
     prices by the id of the SKU's row; otherwise they are computed. Raise `CatalogueError` when a SKU has no price for the store.
     """
     connection, product = listing.connection, listing.product
@@ -32,12 +35,13 @@ def draft_of(
     }
     image_urls = tuple(public_address(image.url) for image in pictures if not image.variant_id)
     kind = _kind(listing)
+    deletes = not connection.spec.listing_rules.no_removed_skus
     prices = {row.pk: price_for(row) for row in rows} if known_prices is None else known_prices
     draft = ListingDraft(
         ref=f"{connection.birthmark}-listing-{listing.pk}",
         kind=kind,
         title=listing.own_title or (_title(listing, rows) if kind == ProductKind.SINGLE else product.title),
-        description=product.description,
+        description=clean(product.description).html,
         currency=connection.currency,
         variants=tuple(
             VariantDraft(
@@ -50,18 +54,30 @@ def draft_of(
                 barcode=row.variant.barcode,
                 image_url=of_variant.get(row.variant_id, ""),
                 external_id=row.external_id,
+                attributes=_sku_attributes(row),
+                is_removed=row.is_removed and deletes,
             )
             for row in rows
         ),
         brand=product.brand.name if product.brand else "",
         category_external_ids=tuple(listing.category_external_ids),
         attributes=_attributes(listing),
-        warranty=product.warranty,
+        warranty=clean(product.warranty).html,
         image_urls=image_urls,
         external_id=listing.external_id,
         changed=frozenset(changed),
     )
     return draft, rows
+
+
+def _sku_attributes(row: ListingVariant) -> dict[str, str]:
+    """Return the attributes of one SKU: its options, and what was entered for it in the listing."""
+    own = {name: value for name, value in row.own_attributes.items() if value}
+    taken = {name.casefold() for name in own}
+    options = {
+        str(name): str(value) for name, value in row.variant.options.items() if name.casefold() not in taken
+    }
+    return options | own
 
 
 def _kind(listing: Listing) -> ProductKind:

@@ -250,6 +250,8 @@ class UpdateHandler(_InBatches):
         fields = work.job.draft.changed
         with transaction.atomic():
             row = Listing.objects.select_for_update(of=("self",)).get(pk=listing.pk)
+            if "variants" in fields:
+                _store_skus(row, work, answer)
             if self._is_as_sent(row, listing):
                 row.changed_fields = [name for name in row.changed_fields if name not in fields]
                 row.refusal = row.refusal_field = ""
@@ -263,6 +265,28 @@ class UpdateHandler(_InBatches):
 
     def words(self, listing: Listing) -> tuple[str, str, str]:
         return listing.remote_title, ", ".join(listing.changed_fields), _("edited in Manifold")
+
+
+def _store_skus(listing: Listing, work: _Work, answer: ListingResult) -> None:
+    """Store the ids of SKUs that were added to a listing and send their stock; delete those that the store deleted."""
+    drafts = {int(each.ref): each for each in work.job.draft.variants}
+    gone = [pk for pk, draft in drafts.items() if draft.is_removed]
+    if gone:
+        ListingVariant.objects.filter(pk__in=gone, listing=listing, is_removed=True).delete()
+    new = {
+        row.pk: answer.variant_external_ids[str(row.pk)]
+        for row in work.rows
+        if not row.external_id and answer.variant_external_ids.get(str(row.pk)) and row.pk not in gone
+    }
+    if new:
+        set_to(
+            ListingVariant,
+            ("external_id", "answer"),
+            {pk: (external_id, "") for pk, external_id in new.items()},
+        )
+        outbox.touch(Topic.STOCK, [(listing.connection_id, pk) for pk in new])
+    if gone or new:
+        search_text.refresh_listings([listing.pk])
 
 
 def _note_shown(row: Listing, draft: ListingDraft) -> None:

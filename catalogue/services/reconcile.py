@@ -1,4 +1,7 @@
-"""The parts of reconcile that the catalogue knows: listings, product details (titles), prices (R-PLUS-05, R-CAT-07)."""
+"""The parts of reconcile that the catalogue knows: listings, product details (titles), prices (R-PLUS-05, R-CAT-07).
+
+Descriptions and pictures: `details.reconcile_texts`.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from catalogue.inbound import import_problems, products
 from catalogue.models import Listing, ListingVariant
 from catalogue.models.price_rule import rule_of
 from catalogue.pricing import Price, price_for
+from catalogue.services.details.reconcile_texts import TextsPart
 from catalogue.services.details.store_differences import title_in_store
 from catalogue.services.products import edit_product
 from catalogue.services.selling_prices import set_price
@@ -319,6 +323,6 @@ def _words(price: Price) -> str:
 
 def register() -> None:
     """Register the parts, and how many products a store lists."""
-    for part in (ListingsPart(), DetailsPart(), PricesPart()):
+    for part in (ListingsPart(), DetailsPart(), TextsPart(), PricesPart()):
         parts.register(part)
     parts.register_size(lambda connection: Listing.objects.filter(connection=connection).count())

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from django.utils.translation import gettext as _
 
 from channels.contract.errors import ChannelError, Rejected, TemporaryError
+from channels.http.planning import PlanningSession
 from channels.http.response import Answer
 from channels.http.session import ChannelSession
 from channels.models import Connection
@@ -54,6 +55,19 @@ class PictureReader:
         if only_images and kind and not kind.startswith("image/"):
             raise Rejected(_no_picture(url), field="image_urls")
         return Picture(url, answer.body, unquote(urlsplit(url).path.rpartition("/")[2]), kind)
+
+
+class UnreadPictures(PictureReader):
+    """The pictures of a preview: their addresses only. Nothing is downloaded."""
+
+    def fetch(self, url: str, *, only_images: bool = False) -> Picture:
+        return Picture(url, b"\x89PNG\r\n\x1a\n", unquote(urlsplit(url).path.rpartition("/")[2]), "image/png")
+
+
+def reader_for(session: ChannelSession | None, channel: str, label: str) -> PictureReader:
+    """Return what reads the pictures of an adapter with this session; for a preview nothing is downloaded."""
+    kind = UnreadPictures if isinstance(session, PlanningSession) else PictureReader
+    return kind(channel, label)
 
 
 def shown(url: str) -> str:

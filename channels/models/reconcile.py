@@ -44,6 +44,7 @@ class Difference(models.Model):
     ours = models.CharField(_("Manifold"), max_length=300, blank=True)
     theirs = models.CharField(_("store"), max_length=300, blank=True)
     subject_id = models.BigIntegerField(null=True, blank=True)
+    data = models.JSONField(default=dict, blank=True, help_text=_("The store's value, for accepting it."))
     found_at = models.DateTimeField(_("since"), default=timezone.now)
     seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)

@@ -18,7 +18,18 @@ REPAIR_TIME = timedelta(minutes=15)
 STORED_FOR = timedelta(days=90)
 TREND_DAYS = 30
 
-_COLUMNS = ("kind", "name", "ours", "theirs", "subject_id", "found_at", "seen_at", "closed_at", "ended")
+_COLUMNS = (
+    "kind",
+    "name",
+    "ours",
+    "theirs",
+    "subject_id",
+    "data",
+    "found_at",
+    "seen_at",
+    "closed_at",
+    "ended",
+)
 
 
 def write(connection: Connection, part: str, found: Sequence[Found]) -> int:
@@ -62,6 +73,7 @@ def write(connection: Connection, part: str, found: Sequence[Found]) -> int:
                 ours=one.ours[:300],
                 theirs=one.theirs[:300],
                 subject_id=one.subject_id,
+                data=one.data,
                 found_at=old.found_at if old is not None and (stays_closed or not old.closed_at) else now,
                 seen_at=now,
                 closed_at=old.closed_at if old is not None and stays_closed else None,

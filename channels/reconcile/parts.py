@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,7 +22,7 @@ Kind = Difference.Kind
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One difference that a comparison found; the columns of `Difference`."""
+    """One difference that a comparison found; the columns of `Difference`. `data` has what a repair needs of the store."""
 
     key: str
     kind: str
@@ -30,6 +31,7 @@ class Found:
     theirs: str = ""
     field: str = ""
     subject_id: int | None = None
+    data: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from channels.contract.errors import ChannelError, Rejected, TemporaryError
 from channels.contract.records.listings import PlannedRequest
 from channels.contract.records.pages import PullQuery
 from channels.contract.records.products import AttributeRecord
-from channels.contract.records.updates import ListingDraft
+from channels.contract.records.updates import ListingDraft, ListingJob
 from channels.contract.validation.record_limits import clean_records
 from channels.http import call_log, rate_limit
+from channels.http.planning import PlanningContext, PlanningSession
 from channels.models import Connection
 from channels.pull import runner
+from channels.pull.context import context_of
 from channels.workers import failures
 
 PRIORITY = 40
@@ -45,6 +47,22 @@ def planned_requests(store: Connection, draft: ListingDraft) -> Sequence[Planned
     adapter = _adapter(store)
     with call_log.collecting(), rate_limit.spending(PRIORITY):
         return adapter.plan_listing(draft)
+
+
+def planned_changes(store: Connection, draft: ListingDraft) -> Sequence[PlannedRequest]:
+    """Return the requests that send the changed fields of a listing, made by the code that sends them. Nothing is written.
+
+    The channel is read as when the change is sent. Raise `ChannelError` with the reason when that is impossible now, and
+    with what the channel's rules refuse.
+    """
+    _adapter(store)  # refuses a store that cannot be asked now
+    session = PlanningSession(store)
+    adapter = store.spec.adapter_class()(store, session, context=PlanningContext(context_of(store)))
+    with call_log.collecting(), rate_limit.spending(PRIORITY):
+        [answer] = adapter.change_listings([ListingJob(draft)])
+    if isinstance(answer, ChannelError):
+        raise answer
+    return session.planned
 
 
 def _adapter(store: Connection) -> ChannelAdapter:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
@@ -25,14 +25,17 @@ from catalogue.pricing import amount
 from catalogue.services import listings as listings_services
 from catalogue.services import selling_prices
 from catalogue.services import variants as variants_services
+from catalogue.services.details import reconcile_texts
 from catalogue.services.listing_state import set_listing_active
-from channels.models import Connection
+from channels.models import Connection, Difference
+from channels.reconcile import parts
 from oms.kit.admin.pages import Page
 from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number
 
 VIEW = "catalogue.view_product"
 CHANGE = "catalogue.change_product"
+ACCEPT = "channels.change_difference"
 #: Columns of the SKU table that can be edited; a form field is named `<name>-<variant id>`.
 GRID = (
     "sku", "barcode", "price", "selling_price", "cost", "weight_grams", "dimensions", "reorder_point",
@@ -68,6 +71,12 @@ def read_seen(text: str) -> dict[str, dict[str, str]]:
     }
 
 
+def field_words(row: Difference) -> str:
+    """Return the name of the field of a difference."""
+    part = parts.part_of(row.part)
+    return str(part.fields.get(row.field, row.field)) if part is not None else row.field
+
+
 def _day(text: str) -> date | None:
     """Return the day of a date field. Raise `CatalogueError` for anything else."""
     if not text.strip():
@@ -91,6 +100,7 @@ class ProductAct(GalleryActs, OptionActs, Page):
         "off": LISTING,
         "withdraw": LISTING,
         "delete": DELETE,
+        "accept": ACCEPT,
         "archive": CHANGE,
         "unarchive": CHANGE,
         **GalleryActs.needs,
@@ -112,7 +122,7 @@ class ProductAct(GalleryActs, OptionActs, Page):
         if not request.user.has_perm(self.needs[what]):
             messages.error(request, gettext("Your role does not allow this."))
             return HttpResponseRedirect(back)
-        is_asked = what in ("delete", *self.asks) and "confirmed" not in request.POST
+        is_asked = what in ("delete", "accept", *self.asks) and "confirmed" not in request.POST
         try:
             if is_asked:
                 answer: HttpResponse = getattr(self, f"ask_{what}")(request, product, back)
@@ -144,6 +154,40 @@ class ProductAct(GalleryActs, OptionActs, Page):
             ],
             hidden=[("listing", listing.pk)],
         )
+
+    def ask_accept(self, request: HttpRequest, product: Product, back: str) -> HttpResponse:
+        listing = self._listing(request, product)
+        rows = reconcile_texts.of_listing(listing)
+        if not rows:
+            raise CatalogueError(
+                gettext(
+                    "No open difference of %s has a value to accept. Press Compare now in Reconcile first."
+                )
+                % listing.connection.name
+            )
+        self.title = gettext("Use the details of %s") % listing.connection.name
+        return self.confirm(
+            question=gettext("Use the details of %(store)s for “%(title)s”?")
+            % {"store": listing.connection.name, "title": product.title},
+            button=gettext("Use the store's details"),
+            back=back,
+            lines=[
+                *(
+                    gettext("%(field)s: “%(own)s” becomes “%(store)s”.")
+                    % {"field": field_words(row), "own": row.ours, "store": row.theirs}
+                    for row in rows
+                ),
+                gettext("Other stores that list the product are sent them."),
+            ],
+            hidden=[("listing", listing.pk)],
+        )
+
+    def do_accept(self, request: HttpRequest, product: Product) -> str:
+        listing = self._listing(request, product)
+        done, refused = reconcile_texts.accept(listing, by=person(request.user))
+        if refused:
+            raise CatalogueError(" ".join(refused))
+        return ngettext("%d detail of the store is used.", "%d details of the store are used.", done) % done
 
     def do_variants(self, request: HttpRequest, product: Product) -> str:
         """Save all rows of the SKU table, or none: an error names the first SKU that cannot be saved."""

@@ -12,6 +12,8 @@ from django.utils.translation import gettext, ngettext
 from catalogue.errors import CatalogueError
 from catalogue.models import Product, Variant
 from catalogue.services.editing import groups, options
+from catalogue.services.listing import skus
+from catalogue.services.listing.skus import Reached
 from oms.kit.numbers import whole_number
 
 CHANGE = "catalogue.change_product"
@@ -32,6 +34,7 @@ def options_card(request: HttpRequest, product: Product) -> dict[str, Any]:
         "planned": [(one, ", ".join(one.options.values())) for one in planned],
         "problem": problem,
         "is_asked": "pattern" in request.GET,
+        "stores": skus.group_listings(product),
         "is_usable": bool(planned) and not any(one.problem for one in planned),
     }
 
@@ -50,23 +53,26 @@ class OptionActs:
         return gettext("The options were saved. Make the missing SKUs below.")
 
     def do_generate(self, request: HttpRequest, product: Product) -> str:
-        made = options.generate(product, request.POST.get("pattern", ""))
-        return ngettext(
-            "%d SKU was made. Stores that list this product do not list it yet.",
-            "%d SKUs were made. Stores that list this product do not list them yet.",
-            len(made),
-        ) % len(made)
+        made, reached = skus.generate(
+            product, request.POST.get("pattern", ""), lists="not_listed" not in request.POST
+        )
+        count = ngettext("%d SKU was made.", "%d SKUs were made.", len(made)) % len(made)
+        return " ".join([count, *sentences(reached)])
 
     def do_unsku(self, request: HttpRequest, product: Product) -> str:
         variant = _sku(request, product)
-        options.remove_variant(variant)
-        return gettext("%s was removed.") % variant.sku
+        if not skus.stores_that_list(variant):
+            options.remove_variant(variant)
+            return gettext("%s was removed.") % variant.sku
+        reached = skus.remove_from_listings(variant)
+        advice = gettext("Remove the SKU itself when no store lists it any more.")
+        return " ".join([*removal_lines(variant, reached), advice])
 
     def do_join(self, request: HttpRequest, product: Product) -> str:
-        variant = groups.join(
+        variant, reached = skus.join(
             product, groups.single_of(request.POST.get("sku", "")), _values(request, product)
         )
-        return gettext("%s was joined to this group.") % variant.sku
+        return " ".join([gettext("%s was joined to this group.") % variant.sku, *sentences(reached)])
 
     def do_release(self, request: HttpRequest, product: Product) -> str:
         variant = _sku(request, product)
@@ -79,6 +85,18 @@ class OptionActs:
     def ask_unsku(self, request: HttpRequest, product: Product, back: str) -> HttpResponse:
         variant = _sku(request, product)
         self.title = gettext("Remove %s") % variant.sku
+        if reached := skus.stores_that_list(variant):
+            return self.confirm(
+                question=gettext("Remove %s from the stores that list this product?") % variant.sku,
+                button=gettext("Remove from the stores"),
+                back=back,
+                is_dangerous=True,
+                lines=[
+                    *removal_lines(variant, reached),
+                    gettext("The SKU, its stock and its orders stay in Manifold."),
+                ],
+                hidden=[("variant", variant.pk)],
+            )
         return self.confirm(
             question=gettext("Remove the SKU %s?") % variant.sku,
             button=gettext("Remove SKU"),
@@ -97,7 +115,7 @@ class OptionActs:
             % {"sku": variant.sku, "options": ", ".join(values.values()) or "–", "title": product.title},
             button=gettext("Join SKU"),
             back=back,
-            lines=groups.lost_by_joining(variant),
+            lines=[*groups.lost_by_joining(variant), *sentences(skus.group_listings(product))],
             hidden=[("sku", variant.sku), *((f"value-{at}", one) for at, one in enumerate(values.values()))],
         )
 
@@ -112,6 +130,29 @@ class OptionActs:
             lines=groups.lost_by_releasing(variant),
             hidden=[("variant", variant.pk)],
         )
+
+
+def sentences(reached: list[Reached]) -> list[str]:
+    """Return what happens with new SKUs in each store, as sentences."""
+    return [
+        gettext("%(store)s does not get it: %(reason)s")
+        % {"store": one.listing.connection.name, "reason": one.reason}
+        if one.reason
+        else gettext("It is added in %s.") % one.listing.connection.name
+        for one in reached
+    ]
+
+
+def removal_lines(variant: Variant, reached: list[Reached]) -> list[str]:
+    """Return what happens with a removed SKU in each store, as sentences."""
+    return [
+        gettext("%(store)s is offered 0 of %(sku)s: %(reason)s")
+        % {"store": one.listing.connection.name, "sku": variant.sku, "reason": one.reason}
+        if one.reason
+        else gettext("%(sku)s is deleted from %(store)s.")
+        % {"store": one.listing.connection.name, "sku": variant.sku}
+        for one in reached
+    ]
 
 
 def _sku(request: HttpRequest, product: Product) -> Variant:

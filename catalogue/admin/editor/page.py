@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from catalogue import callbacks
-from catalogue.admin.editor.actions import CHANGE, GRID, VIEW
+from catalogue.admin.editor.actions import ACCEPT, CHANGE, GRID, VIEW
 from catalogue.admin.editor.forms import DetailsForm
 from catalogue.admin.editor.gallery import pictures_of, upload_hint
 from catalogue.admin.editor.options import options_card
@@ -29,6 +29,7 @@ from catalogue.services import products
 from catalogue.services import variants as variants_services
 from catalogue.services.details import seen
 from catalogue.services.details.descriptions import Cleaned, clean, safe_html
+from catalogue.services.listing.previews import StorePreview, preview
 from catalogue.services.selling_prices import sale_days
 from oms.kit.admin.base import dress
 from oms.kit.admin.pages import Page
@@ -73,6 +74,7 @@ class ProductPage(Page):
         pk: int,
         form: DetailsForm | None = None,
         preview: Cleaned | None = None,
+        previews: list[StorePreview] | None = None,
     ) -> HttpResponse:
         product = get_object_or_404(Product.objects.select_related("brand"), pk=pk)
         self.title = product.title
@@ -102,6 +104,8 @@ class ProductPage(Page):
             product=product,
             form=dress(form),
             preview=preview,
+            previews=previews,
+            previews_note=gettext("Nothing is saved or sent yet."),
             previewed=shown_html(preview.html) if preview else "",
             description=shown_html(product.description) if product.description else "",
             pictures=pictures,
@@ -118,6 +122,7 @@ class ProductPage(Page):
             panels=panels_of(request, product),
             colours=LISTING_COLOURS,
             may_edit=may_edit,
+            may_accept=user.has_perm(ACCEPT),
             archive_off=next(
                 (
                     gettext("The product is listed on %s. Delete that listing first.") % column.store.name
@@ -141,9 +146,12 @@ class ProductPage(Page):
             return self.get(request, pk, form)
         values = form.values()
         cleaned = clean(values["description"])
-        if "preview" in request.POST:
+        if request.POST.get("preview") == "1":
             return self.get(request, pk, form, cleaned)
         try:
+            if "preview" in request.POST:
+                found = preview(product, lambda: products.edit_product(product, values, seen=form.marks()))
+                return self.get(request, pk, form, previews=found)
             products.edit_product(product, values, seen=form.marks())
         except seen.ProductChanged as error:
             form = self._again(product, form)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -18,7 +17,7 @@ from catalogue.admin.store.columns import LISTING, LISTING_COLOURS, StoreColumn
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing
 from catalogue.push.listing_drafts import draft_of
-from catalogue.services.listing import categories, checks, drafts
+from catalogue.services.listing import categories, checks, drafts, previews
 from catalogue.services.listing.checks import FieldProblem
 from catalogue.services.variants import withdraw_listing
 from channels.contract.spec import Capability
@@ -88,12 +87,17 @@ class ListingPage(Page):
             categories=categories.texts_of(store, listing.category_external_ids),
             draft=draft,
             planned=planned,
+            has_changes=bool(listing.external_id and listing.changed_fields),
+            previews=[previews.waiting(listing)]
+            if listing.external_id and listing.changed_fields and "preview" in request.GET
+            else None,
+            previews_note=gettext("These changes are saved and wait to be sent."),
             why_not_planned=why_not_planned,
             publish_off=self.publish_off(problems),
             edit_off=self.edit_off(listing, column),
             edit_url=reverse("admin:product_list_on", args=[product.pk, store.pk]),
             product_url=reverse("admin:catalogue_product_change", args=[product.pk]),
-            preview_url=f"{request.path}?preview=1#preview",
+            preview_url=f"{request.path}?preview=1#{'preview' if is_draft else 'stores-preview'}",
             variants=listing.variants.select_related("variant").order_by("variant__position", "pk")[:200],
         )
 
@@ -126,10 +130,7 @@ class ListingPage(Page):
             requests = checks.requests_of(listing)
         except CatalogueError as error:
             return [], str(error)
-        return [
-            (one, "" if one.body is None else json.dumps(one.body, indent=2, ensure_ascii=False, default=str))
-            for one in requests
-        ], ""
+        return [(one, previews.body_text(one)) for one in requests], ""
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         listing = self.find(pk)

@@ -19,6 +19,7 @@ from catalogue.models import Listing, Product
 from catalogue.services.listing import categories, drafts
 from catalogue.services.listing.attributes import attributes_of, import_attributes, prefilled
 from catalogue.services.listing.checks import problems_of
+from catalogue.services.listing.previews import StorePreview, preview
 from channels.contract.spec import Capability
 from channels.models import Connection
 from oms.kit.admin.base import dress
@@ -114,6 +115,8 @@ class ListOnStore(Page):
             form.initial = {**form.initial, **self.initial(external_ids), **typed}
             return self.page(form, external_ids)
         try:
+            if "preview" in request.POST and self.is_on_store:
+                return self.page(first, external_ids, self.previews(first, external_ids))
             return self.save(first, external_ids)
         except CatalogueError as error:
             first.add_error(None, str(error))
@@ -137,7 +140,16 @@ class ListOnStore(Page):
             messages.success(self.request, gettext("The draft was saved. Nothing was sent yet."))
         return HttpResponseRedirect(reverse("admin:catalogue_listing_change", args=[listing.pk]))
 
-    def page(self, form: ListingFields, external_ids: list[str]) -> HttpResponse:
+    def previews(self, form: ListingFields, external_ids: list[str]) -> list[StorePreview]:
+        """Return what the store would be sent for the form as it is typed. Nothing is saved."""
+        listing, entered = self.listing, form.entered(external_ids)
+        assert listing is not None
+        found = preview(self.product, lambda: drafts.update_listing(listing, entered))
+        return [one for one in found if one.listing.pk == listing.pk]
+
+    def page(
+        self, form: ListingFields, external_ids: list[str], previews: list[StorePreview] | None = None
+    ) -> HttpResponse:
         rules = self.store.spec.listing_rules
         return self.render(
             form=dress(form),
@@ -148,6 +160,8 @@ class ListOnStore(Page):
             of_category=" ".join(external_ids[:1]),
             needs_category_first=rules.by_category and not external_ids,
             is_on_store=self.is_on_store,
+            previews=previews,
+            previews_note=gettext("Nothing is saved or sent yet."),
             problems=problems_of(self.listing) if self.listing is not None and not self.is_on_store else [],
             pictures=self.product.images.filter(variant=None).count(),
             off=self.off(),

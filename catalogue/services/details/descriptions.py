@@ -24,6 +24,10 @@ DROPPED = {"script", "style", "iframe", "object", "noscript", "template", "title
 _SILENT = frozenset({"html", "head", "body", "tbody"})
 
 
+#: What a browser may read as the beginning of a tag, also where its end is missing.
+_OPENING = re.compile(r"<[a-zA-Z/!?]")
+
+
 @dataclass(frozen=True, slots=True)
 class Cleaned:
     """The safe HTML of a description, and what was removed: "<script>", "onclick of <p>", with how often."""
@@ -59,7 +63,7 @@ def clean(text: str) -> Cleaned:
     reader = _Reader()
     reader.feed(text)
     reader.close()
-    if not reader.has_tags:
+    if not reader.has_tags and not _OPENING.search(text):
         return Cleaned(text, ())
     words = [
         name if count == 1 else _("%(name)s (%(count)d times)") % {"name": name, "count": count}

@@ -34,7 +34,7 @@ from channels.contract.records.updates import (
     StockUpdate,
 )
 from channels.contract.spec import Capability
-from channels.http.pictures import PictureReader
+from channels.http.pictures import reader_for
 from channels.http.session import ChannelSession
 
 
@@ -72,7 +72,7 @@ class BigCommerceAdapter(ChannelAdapter):
 
     @cached_property
     def listings(self) -> Listings:
-        return Listings(self.facts, PictureReader(self.spec.key, self.connection.name))
+        return Listings(self.facts, reader_for(self.session, self.spec.key, self.connection.name))
 
     @cached_property
     def fulfilment(self) -> Fulfilment:

@@ -165,6 +165,7 @@ class Listings:
         if body:
             self.client.put(path, body, ID_ALONE)
         if "variants" in names:
+            self._remove_variants(path, draft)
             self._add_variants(path, draft)
         if "image_urls" in names:
             self._replace_images(path, listing_bodies.images(draft))
@@ -186,7 +187,7 @@ class Listings:
 
     def _add_variants(self, path: str, draft: ListingDraft) -> None:
         """Add the SKUs that the listing lacks; a new value of an option is created with it."""
-        fresh = [variant for variant in draft.variants if not variant.external_id]
+        fresh = [each for each in draft.variants if not each.external_id and not each.is_removed]
         if not fresh:
             return
         rows = self.client.get(path, {"include": "variants", **LEAN})["data"].get("variants") or []
@@ -199,6 +200,17 @@ class Listings:
             for value in values:
                 value |= self._option_ids(path, value["option_display_name"], value["label"])
             self.client.post(f"{path}/variants", {**body, "option_values": [_ids(value) for value in values]})
+
+    def _remove_variants(self, path: str, draft: ListingDraft) -> None:
+        """Delete the SKUs that are to be removed; one that BigCommerce does not have any more counts as deleted."""
+        for variant in draft.variants:
+            if not variant.is_removed or not variant.external_id:
+                continue
+            try:
+                self.client.delete(f"{path}/variants/{variant.external_id}")
+            except Rejected as error:
+                if not error.is_gone:
+                    raise
 
     def _option_ids(self, path: str, name: str, label: str) -> dict[str, int]:
         """Return the ids of the option and its value; a new value is created."""

@@ -31,7 +31,7 @@ from channels.contract.records.updates import (
     ShipmentUpdate,
     StockUpdate,
 )
-from channels.http.pictures import PictureReader
+from channels.http.pictures import reader_for
 from channels.http.session import ChannelSession
 
 
@@ -63,7 +63,9 @@ class EtsyAdapter(ChannelAdapter):
 
     @cached_property
     def listings(self) -> Listings:
-        return Listings(self.facts, self.stock_prices, PictureReader(self.spec.key, self.connection.name))
+        return Listings(
+            self.facts, self.stock_prices, reader_for(self.session, self.spec.key, self.connection.name)
+        )
 
     @cached_property
     def fulfilment(self) -> Fulfilment:

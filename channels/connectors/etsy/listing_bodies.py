@@ -12,6 +12,7 @@ from typing import Any
 
 from channels.connectors.etsy import payloads
 from channels.connectors.etsy.payloads import MOST_UNITS, live
+from channels.connectors.etsy.stock_prices import properties_of
 from channels.contract.errors import Rejected
 from channels.contract.records.listings import refusals_of
 from channels.contract.records.products import ProductKind
@@ -299,6 +300,50 @@ def pictured_options(draft: ListingDraft, document: payloads.Inventory) -> list[
     clear = [key for key, values in found.items() if all(len(urls) == 1 for urls in values.values())]
     chosen = clear[0] if clear else next(iter(found))
     return [(chosen, value_id, urls[0]) for value_id, urls in found[chosen].items()]
+
+
+def change_variants(document: dict[str, Any], draft: ListingDraft) -> str:
+    """Remove and add the draft's SKUs in an inventory document, once; return no note. Raises `Rejected` for other options."""
+    gone = {variant.sku.casefold() for variant in draft.variants if variant.is_removed}
+    products = [one for one in document["products"] if text(one["sku"]).casefold() not in gone]
+    if not products:
+        raise Rejected(_("A listing needs at least one SKU."), field="variants")
+    have = {text(one["sku"]).casefold() for one in products}
+    pattern = products[0]
+    for variant in draft.variants:
+        if variant.external_id or variant.is_removed or variant.sku.casefold() in have:
+            continue
+        options = {name.casefold(): value for name, value in variant.options.items()}
+        names = [text(value["property_name"]).casefold() for value in pattern["property_values"]]
+        if not names or sorted(names) != sorted(options):
+            raise Rejected(
+                _("The listing at Etsy has the options %(known)s; %(sku)s has %(own)s.")
+                % {"known": ", ".join(names) or "–", "sku": variant.sku, "own": ", ".join(options) or "–"},
+                field="variants",
+            )
+        values = [
+            _value_of(products, one, options[name])
+            for one, name in zip(pattern["property_values"], names, strict=True)
+        ]
+        offering = {**pattern["offerings"][0], "price": price_of(variant), "is_enabled": True}
+        offering["quantity"] = min(max(variant.quantity, 0), MOST_UNITS)
+        products.append(
+            {"product_id": None, "sku": variant.sku, "property_values": values, "offerings": [offering]}
+        )
+    document["products"] = products
+    document["sku_on_property"] = properties_of(document)
+    return ""
+
+
+def _value_of(products: Sequence[Any], pattern: Mapping[str, Any], wanted: str) -> dict[str, Any]:
+    """Return the value of an option as the listing has it already, else a new one."""
+    wanted = wanted.replace("(", "").replace(")", "")
+    for product in products:
+        for value in product["property_values"]:
+            is_same = [text(one).casefold() for one in value["values"]] == [wanted.casefold()]
+            if value["property_id"] == pattern["property_id"] and is_same:
+                return dict(value)
+    return {**pattern, "value_ids": [], "values": [wanted]}
 
 
 def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, Any]:

@@ -183,12 +183,9 @@ class Listings:
             state = str(self.documents.set_state(listing_id, "active")["state"])
         elif is_empty:
             self.facts.note_off_sale(listing_id)
-        products = live(answer)
-        by_sku = {text(product["sku"]).casefold(): variant_id(listing_id, product) for product in products}
-        ids = {variant.ref: by_sku.get(variant.sku.casefold(), "") for variant in draft.variants}
         return ListingResult(
             listing_id,
-            {ref: external_id for ref, external_id in ids.items() if external_id},
+            _ids_by_sku(listing_id, draft, answer),
             f"https://www.etsy.com/listing/{listing_id}",
             is_active=state == "active",
         )
@@ -205,8 +202,17 @@ class Listings:
             self._write_properties(listing_id, draft)
             self._write_readiness(listing_id, draft)
         if listing_bodies.is_wanted(draft, "variants"):
-            known = [variant for variant in draft.variants if variant.external_id]
-            updates = [
+            self._write_variants(listing_id, draft)
+        ids = {variant.ref: variant.external_id for variant in draft.variants if variant.external_id}
+        if any(not variant.external_id for variant in draft.variants):
+            ids |= _ids_by_sku(listing_id, draft, self.documents.document_of(listing_id)[0])
+        return ListingResult(listing_id, ids, f"https://www.etsy.com/listing/{listing_id}")
+
+    def _write_variants(self, listing_id: str, draft: ListingDraft) -> None:
+        """Send prices, new SKUs and removed SKUs in one document. A second time it is the same document."""
+        kept = [variant for variant in draft.variants if variant.external_id and not variant.is_removed]
+        changes = [
+            self.documents.price_change(
                 PriceUpdate(
                     variant.ref,
                     listing_id,
@@ -216,13 +222,18 @@ class Listings:
                     variant.selling_price,
                     draft.currency,
                 )
-                for variant in known
-            ]
-            for outcome in self.documents.push_prices(updates) if updates else ():
-                if outcome.error is not None:
-                    raise outcome.error
-        ids = {variant.ref: variant.external_id for variant in draft.variants if variant.external_id}
-        return ListingResult(listing_id, ids, f"https://www.etsy.com/listing/{listing_id}")
+            )
+            for variant in kept
+        ]
+        if len(kept) < len(draft.variants):
+            changes.append(
+                Change(
+                    draft.ref, listing_id, lambda document: listing_bodies.change_variants(document, draft)
+                )
+            )
+        for outcome in self.documents.write(changes):
+            if outcome.error is not None:
+                raise outcome.error
 
     def _write_readiness(self, listing_id: str, draft: ListingDraft) -> None:
         """Send the processing profile, which is no field of the listing but of each offering in the inventory."""
@@ -323,6 +334,13 @@ class Listings:
                 {"variation_images": wanted},
                 repeatable=True,
             )
+
+
+def _ids_by_sku(listing_id: str, draft: ListingDraft, document: Any) -> dict[str, str]:
+    """Return the external id of each SKU of the draft that an inventory document has, by `VariantDraft.ref`."""
+    by_sku = {text(product["sku"]).casefold(): variant_id(listing_id, product) for product in live(document)}
+    ids = {variant.ref: by_sku.get(variant.sku.casefold(), "") for variant in draft.variants}
+    return {ref: external_id for ref, external_id in ids.items() if external_id}
 
 
 def _words(value: object) -> list[str]:

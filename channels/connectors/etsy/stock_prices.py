@@ -74,22 +74,23 @@ class StockAndPrices:
 
     def push_prices(self, updates: Sequence[PriceUpdate]) -> Sequence[Outcome]:
         """Send one price for each SKU: the selling price where there is one (R-PRICE-02)."""
+        return self.write([self.price_change(update) for update in updates])
 
-        def change(update: PriceUpdate) -> Change:
-            def apply(document: dict[str, Any]) -> str:
-                if update.currency != self.facts.currency:
-                    raise Rejected(
-                        _("The shop's prices are in %(shop)s, not in %(given)s.")
-                        % {"shop": self.facts.currency, "given": update.currency},
-                        field="currency",
-                    )
-                price = update.price if update.selling_price is None else update.selling_price
-                set_price(find(document, update.external_id, update.sku), price)
-                return ""
+    def price_change(self, update: PriceUpdate) -> Change:
+        """Return the change of one SKU's price, for `write`."""
 
-            return Change(update.ref, _listing_of(update), apply)
+        def apply(document: dict[str, Any]) -> str:
+            if update.currency != self.facts.currency:
+                raise Rejected(
+                    _("The shop's prices are in %(shop)s, not in %(given)s.")
+                    % {"shop": self.facts.currency, "given": update.currency},
+                    field="currency",
+                )
+            price = update.price if update.selling_price is None else update.selling_price
+            set_price(find(document, update.external_id, update.sku), price)
+            return ""
 
-        return self.write([change(update) for update in updates])
+        return Change(update.ref, _listing_of(update), apply)
 
     def write(self, changes: Sequence[Change]) -> Sequence[Outcome]:
         """Make these changes and return one outcome for each.
@@ -143,6 +144,10 @@ class StockAndPrices:
             self.facts.forget_off_sale(listing_id)
             is_ours = False
         was = bare(document)
+        kept = {
+            product["product_id"]: [offering["quantity"] for offering in product["offerings"]]
+            for product in document["products"]
+        }
         if is_ours:
             zero(document)
         outcomes: dict[str, Outcome] = {}
@@ -162,9 +167,11 @@ class StockAndPrices:
             self._take_off(listing_id, state)
             return outcomes
         if is_ours and not about_stock:  # Etsy's old figures stay, off sale
-            for product, old in zip(document["products"], was["products"], strict=True):
-                for offering, kept in zip(product["offerings"], old["offerings"], strict=True):
-                    offering["quantity"] = kept["quantity"]
+            for product in document["products"]:
+                for offering, units in zip(
+                    product["offerings"], kept.get(product["product_id"], ()), strict=False
+                ):
+                    offering["quantity"] = units
         spread(document)
         body = bare(document)
         if body != was and all_zero(document):

@@ -218,6 +218,8 @@ SPEC = ChannelSpec(
         picture_note=_("OnBuy downloads the pictures: their addresses must be public."),
         options=2,
         by_category=True,
+        no_new_skus=_("OnBuy accepts no new SKU for a group that it has. List a new group."),
+        no_removed_skus=_("OnBuy’s API deletes no SKU of a group."),
         field_names={
             "product_name": "title",
             "category_id": "category_external_ids",

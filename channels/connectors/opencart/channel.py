@@ -168,6 +168,7 @@ SPEC = ChannelSpec(
         title_length=listing_bodies.NAME,
         many_categories=True,
         picture_note=_("JPEG, PNG, GIF or WebP, at most 5 MB each. The shop downloads them."),
+        no_removed_skus=_("The extension deletes no option value of a product."),
         field_names={
             "name": "title",
             "descriptions": "title",

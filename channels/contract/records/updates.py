@@ -47,7 +47,7 @@ class PriceUpdate:
 
 @dataclass(frozen=True, slots=True)
 class VariantDraft:
-    """A variant as it should be on the channel."""
+    """A variant as it should be on the channel; without `external_id` it is new there. `is_removed`: it is to be deleted there."""
 
     ref: str
     sku: str
@@ -58,6 +58,8 @@ class VariantDraft:
     barcode: str = ""
     image_url: str = ""
     external_id: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    is_removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Catalogue:
                 ("GET", r"/v3/catalog/products/(\d+)/options", self.options),
                 ("POST", r"/v3/catalog/products/(\d+)/options/(\d+)/values", self.add_value),
                 ("POST", r"/v3/catalog/products/(\d+)/variants", self.add_variant),
+                ("DELETE", r"/v3/catalog/products/(\d+)/variants/(\d+)", self.drop_variant),
                 ("GET", r"/v3/catalog/variants", self.variants),
                 ("PUT", r"/v3/catalog/variants", self.update_variants),
                 ("GET", r"/v3/catalog/brands", self.brands),
@@ -275,6 +276,14 @@ class Catalogue:
             image_url=body.get("image_url", ""),
         )
         return self._one(rows.variant(self.shop, row, variant))
+
+    def drop_variant(self, params: dict[str, str], body: Any, number: int, variant: int) -> Response:
+        row = self._product(number)
+        if all(one["id"] != variant for one in row["variants"]):
+            raise refuse(404, "A variant was not found with that id.")
+        row["variants"] = [one for one in row["variants"] if one["id"] != variant]
+        self.shop.stock.pop(f"1/{variant}", None)
+        return Response(204)
 
     def variants(self, params: dict[str, str], body: Any) -> Response:
         products = list(self.shop.products.values())
