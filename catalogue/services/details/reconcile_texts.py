@@ -64,14 +64,11 @@ class TextsPart(Part):
         own: dict[int, list[str]] = {}
         with_variants: set[int] = set()
         pictures = ProductImage.objects.filter(product__in={each.product_id for each in listings})
-        for product, variant, url in pictures.order_by("position", "pk").values_list(
-            "product_id", "variant_id", "url"
-        ):
-            own.setdefault(product, [])
-            if variant is None:
-                own[product].append(public_address(url))
+        for picture in pictures.order_by("position", "pk"):
+            if picture.variant_id is None:
+                own.setdefault(picture.product_id, []).append(public_address(picture.url))
             else:
-                with_variants.add(product)
+                with_variants.add(picture.product_id)
         found: list[Found] = []
         for listing in listings:
             listing.connection = connection
