@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from catalogue import callbacks
+from catalogue.descriptions import clean
 from catalogue.models import Attribute, Listing, ListingVariant
 from catalogue.pictures.originals import public_address
 from catalogue.pricing import Price, price_for
-from catalogue.services.details.descriptions import clean
 from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, VariantDraft
 

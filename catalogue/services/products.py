@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from catalogue import callbacks, search_text
+from catalogue.descriptions import clean
 from catalogue.errors import CatalogueError
 from catalogue.inbound.matching import lock_new_skus
 from catalogue.inbound.reference_data import brands_by_name
@@ -18,7 +19,6 @@ from catalogue.pictures import copies
 from catalogue.pricing import amount
 from catalogue.services.details import seen as seen_details
 from catalogue.services.details.codes import checked_barcode
-from catalogue.services.details.descriptions import clean
 from channels.push import outbox
 from channels.push.topics import Topic
 from oms.kit.authors import audit
@@ -149,7 +149,7 @@ def edit_product(
     """Change title, description, warranty, brand, attributes, images or tags of a product (R-CAT-09). Return the saved row.
 
     Imports do not change an edited field again (`edited_fields`). The change is sent to the stores that list the product
-    and can be updated. Of a description the safe HTML is saved (`details.descriptions`). `seen` are the marks of what the
+    and can be updated. Of a description the safe HTML is saved (`catalogue.descriptions`). `seen` are the marks of what the
     person saw (`details.seen`): values that they left alone are not saved. Raise `ProductChanged` when somebody else changed
     a field that they edited, `CatalogueError` for another field or an empty title.
     """

@@ -1,6 +1,6 @@
 """The parts of reconcile that the catalogue knows: listings, product details (titles), prices (R-PLUS-05, R-CAT-07).
 
-Descriptions and pictures: `details.reconcile_texts`.
+Descriptions and pictures: `listing.store_texts`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from catalogue.inbound import import_problems, products
 from catalogue.models import Listing, ListingVariant
 from catalogue.models.price_rule import rule_of
 from catalogue.pricing import Price, price_for
-from catalogue.services.details.reconcile_texts import TextsPart
 from catalogue.services.details.store_differences import title_in_store
+from catalogue.services.listing.store_texts import TextsPart
 from catalogue.services.products import edit_product
 from catalogue.services.selling_prices import set_price
 from channels.contract.records.products import ProductRecord

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalogue.descriptions import Cleaned, clean, safe_html
 from catalogue.errors import CatalogueError
 from catalogue.models.keys import text_hash
 from catalogue.services.details.codes import checked_barcode, gtin_digit, isbn10_digit
-from catalogue.services.details.descriptions import Cleaned, clean, safe_html
 from catalogue.services.details.measures import grams, millimetres, size_text
 
 

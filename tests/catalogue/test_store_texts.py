@@ -11,10 +11,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from catalogue.descriptions import clean
 from catalogue.models import Listing, Product, ProductImage
 from catalogue.push.listing_drafts import draft_of
-from catalogue.services.details.descriptions import clean
-from catalogue.services.details.reconcile_texts import TextsPart
+from catalogue.services.listing.store_texts import TextsPart
 from channels.models import Connection, Difference, OutboxMessage
 from channels.push.topics import Topic
 from channels.reconcile import differences, repairs

@@ -10,6 +10,7 @@ from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from catalogue.models import Listing, Product
+from catalogue.services.listings import list_on_store
 from channels.contract.registry import specs
 from channels.sandbox.server import Running
 from tests.admin.listing_data import connected, pot, send
@@ -105,3 +106,28 @@ def test_a_product_is_listed_on_two_channels(signed_in: Page, serve: Any) -> Non
             )
             assert overflow <= 0, (path, width)
             shot(page, f"listing-{path.strip('/').replace('/', '-').partition('?')[0]}-{width}")
+
+
+@pytest.mark.req("R-CAT-09")
+def test_a_change_is_previewed_for_its_store_before_it_is_saved(signed_in: Page, serve: Any) -> None:
+    cache.clear()
+    page = signed_in
+    shop = connected(serve("opencart"), "opencart", "Tea shop")
+    product = pot(shop.currency)
+    list_on_store(product, shop)
+    send(shop)
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"/admin/catalogue/product/{product.pk}/")
+        page.get_by_label("Title", exact=True).fill("Iron teapot")
+        page.get_by_role("button", name="Preview what stores are sent").click()
+        preview = page.locator("#stores-preview")
+        expect(preview.get_by_role("cell", name="Clay teapot")).to_be_visible()
+        expect(preview.get_by_role("cell", name="Iron teapot")).to_be_visible()
+        preview.get_by_text("1 request").click()
+        expect(preview.get_by_text('"name": "Iron teapot"')).to_be_visible()
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, width
+        preview.scroll_into_view_if_needed()
+        shot(page, f"listing-change-{width}")
+    assert Product.objects.get(pk=product.pk).title == "Clay teapot"

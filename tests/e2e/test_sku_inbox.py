@@ -6,7 +6,10 @@ import pytest
 from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
+from catalogue.models import SkuMerge
+from inventory.models import StockItem
 from orders.models import OrderLine
+from tests import factories
 from tests.admin import desk_data
 from tests.catalogue.records import pull, record
 from tests.e2e.conftest import shot
@@ -55,3 +58,23 @@ def test_rows_and_what_was_decided_fit_the_screen(signed_in: Page, waiting, widt
         page.goto(f"/admin/catalogue/sku-inbox/{address}")
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, (address, wide)
+
+
+@pytest.mark.req("R-CAT-04")
+def test_two_skus_are_merged_and_the_merge_is_undone(signed_in: Page):
+    cache.clear()
+    old, new = factories.stocked("MUG-OLD", leeds=4), factories.stocked("MUG", leeds=1)
+    page = signed_in
+    page.goto(f"/admin/catalogue/skus/{old.pk}/merge/?into=MUG")
+    page.get_by_role("button", name="Preview").click()
+    shot(page, "sku-merge")
+    page.get_by_role("button", name="Merge").last.click()
+    expect(page.get_by_text("MUG-OLD was merged into MUG.")).to_be_visible()
+    assert dict(StockItem.objects.values_list("variant", "on_hand")) == {old.pk: 0, new.pk: 5}
+    page.goto("/admin/catalogue/sku-inbox/?code=merged")
+    page.get_by_role("link", name="Undo merge").click()
+    page.get_by_role("button", name="Undo merge").click()
+    page.goto("/admin/catalogue/sku-inbox/?code=merged")
+    expect(page.get_by_text("No SKUs are merged.")).to_be_visible()
+    assert dict(StockItem.objects.values_list("variant", "on_hand")) == {old.pk: 4, new.pk: 1}
+    assert not SkuMerge.objects.filter(undone_at=None).exists()

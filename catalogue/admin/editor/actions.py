@@ -25,7 +25,7 @@ from catalogue.pricing import amount
 from catalogue.services import listings as listings_services
 from catalogue.services import selling_prices
 from catalogue.services import variants as variants_services
-from catalogue.services.details import reconcile_texts
+from catalogue.services.listing import store_texts
 from catalogue.services.listing_state import set_listing_active
 from channels.models import Connection, Difference
 from channels.reconcile import parts
@@ -157,7 +157,7 @@ class ProductAct(GalleryActs, OptionActs, Page):
 
     def ask_accept(self, request: HttpRequest, product: Product, back: str) -> HttpResponse:
         listing = self._listing(request, product)
-        rows = reconcile_texts.of_listing(listing)
+        rows = store_texts.of_listing(listing)
         if not rows:
             raise CatalogueError(
                 gettext(
@@ -184,7 +184,7 @@ class ProductAct(GalleryActs, OptionActs, Page):
 
     def do_accept(self, request: HttpRequest, product: Product) -> str:
         listing = self._listing(request, product)
-        done, refused = reconcile_texts.accept(listing, by=person(request.user))
+        done, refused = store_texts.accept(listing, by=person(request.user))
         if refused:
             raise CatalogueError(" ".join(refused))
         return ngettext("%d detail of the store is used.", "%d details of the store are used.", done) % done

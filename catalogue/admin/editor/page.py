@@ -22,13 +22,13 @@ from catalogue.admin.editor.forms import DetailsForm
 from catalogue.admin.editor.gallery import pictures_of, upload_hint
 from catalogue.admin.editor.options import options_card
 from catalogue.admin.store.columns import DELETE, LISTING, LISTING_COLOURS, columns_of
+from catalogue.descriptions import Cleaned, clean, safe_html
 from catalogue.errors import CatalogueError
 from catalogue.models import Product, Variant
 from catalogue.pricing import typed_amount
 from catalogue.services import products
 from catalogue.services import variants as variants_services
 from catalogue.services.details import seen
-from catalogue.services.details.descriptions import Cleaned, clean, safe_html
 from catalogue.services.listing.previews import StorePreview, preview
 from catalogue.services.selling_prices import sale_days
 from oms.kit.admin.base import dress

@@ -16,6 +16,7 @@ from catalogue.admin.listing.forms import ListingFields
 from catalogue.admin.store.columns import LISTING
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, Product
+from catalogue.services.editing.options import options_of
 from catalogue.services.listing import categories, drafts
 from catalogue.services.listing.attributes import attributes_of, import_attributes, prefilled
 from catalogue.services.listing.checks import problems_of
@@ -95,7 +96,13 @@ class ListOnStore(Page):
         if not rules.by_category:
             values = {**(self.product.attributes if rules.free_attributes else {}), **values, **own}
         return ListingFields(
-            data, store=self.store, attributes=known, values=values, product_title=self.product.title
+            data,
+            store=self.store,
+            attributes=known,
+            values=values,
+            product_title=self.product.title,
+            options=options_of(self.product) if self.product.kind == Product.Kind.GROUP else {},
+            own=drafts.chosen_by_option(self.listing) if self.listing is not None else {},
         )
 
     def post(self, request: HttpRequest, pk: int, store: int) -> HttpResponse:

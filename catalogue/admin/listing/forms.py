@@ -135,10 +135,23 @@ class AttributeFields(forms.Form):
 
 
 class ListingFields(AttributeFields):
-    """Category, title and attributes of one listing."""
+    """Category, title and attributes of one listing.
 
-    def __init__(self, *args: Any, product_title: str, **kwargs: Any) -> None:
+    `options` are the options of a group with their values: an attribute of the same name is not entered for the listing, but
+    chosen for each value. `own` has what was chosen before, by attribute and value.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        product_title: str,
+        options: Mapping[str, Sequence[str]] | None = None,
+        own: Mapping[str, Mapping[str, str]] | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.by_option: dict[str, tuple[str, str]] = {}  # field -> attribute, option value
+        self._add_options(options or {}, own or {})
         rules, label = self.store.spec.listing_rules, self.store.spec.label
         first: dict[str, forms.Field] = {"category": category_field(self.store)}
         if rules.needs_category:
@@ -164,6 +177,34 @@ class ListingFields(AttributeFields):
             label=_("Begin the next listing in this category with these values"), required=False
         )
 
+    def _add_options(
+        self, options: Mapping[str, Sequence[str]], own: Mapping[str, Mapping[str, str]]
+    ) -> None:
+        """Replace the fields of attributes that are options by one field for each value."""
+        by_name = {name.casefold(): values for name, values in options.items()}
+        for place, each in enumerate(self.shown):
+            if each.name.casefold() not in by_name:
+                continue
+            del self.fields[f"attribute-{place}"]
+            for number, value in enumerate(by_name[each.name.casefold()] if each.values else ()):
+                name = f"option-{place}-{number}"
+                field = attribute_field(each, self.store.spec.label)
+                field.label = gettext("%(attribute)s of %(value)s") % {
+                    "attribute": each.label,
+                    "value": value,
+                }
+                field.help_text = gettext("The SKUs with this option have this value in the store.")
+                chosen = own.get(each.name, {}).get(value) or each.spelled(value)
+                self.initial.setdefault(name, "" if each.refuses(chosen) else chosen)
+                self.fields[name], self.by_option[name] = field, (each.name, value)
+
+    def sku_values(self) -> dict[str, dict[str, str]]:
+        """Return the store's value of each option value, by the attribute's name."""
+        found: dict[str, dict[str, str]] = {}
+        for field, (name, value) in self.by_option.items():
+            found.setdefault(name, {})[value] = self.cleaned_data.get(field, "")
+        return found
+
     def entered_categories(self) -> list[str]:
         """Return the channel IDs of the entered categories. Raise `CatalogueError` for one that the store does not have."""
         data = self.cleaned_data
@@ -171,4 +212,4 @@ class ListingFields(AttributeFields):
 
     def entered(self, external_ids: Iterable[str]) -> ListingForm:
         """Return the form as the service takes it."""
-        return ListingForm(list(external_ids), self.cleaned_data["title"], self.chosen())
+        return ListingForm(list(external_ids), self.cleaned_data["title"], self.chosen(), self.sku_values())

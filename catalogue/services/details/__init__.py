@@ -1,5 +1,5 @@
 """Checks of what people type about a product; the services use them before they save.
 
-`descriptions` safe HTML · `codes` check digits of barcodes · `measures` weights and dimensions · `seen` what somebody
+`codes` check digits of barcodes · `measures` weights and dimensions · `seen` what somebody
 else changed meanwhile · `store_differences` what a store shows otherwise.
 """

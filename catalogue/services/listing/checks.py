@@ -19,6 +19,7 @@ from catalogue.services.listing.attributes import ListingAttribute, attributes_o
 from catalogue.services.listings import require_capability
 from channels.contract.errors import ChannelError
 from channels.contract.records.listings import PlannedRequest
+from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft
 from channels.contract.spec import Capability
 from channels.models import Connection
@@ -124,7 +125,14 @@ def _attribute_problems(
     """Yield required attributes without a value, values that are not allowed, and attributes that the store does not have."""
     known = attributes_of(connection, listing.category_external_ids)
     values = {name.casefold(): value for name, value in draft.attributes.items() if value.strip()}
+    by_sku = values_by_sku(draft)
     for each in known:
+        if each.name.casefold() in by_sku:
+            values.pop(each.name.casefold(), "")
+            given = by_sku[each.name.casefold()] if each.is_required else ()
+            for wrong in filter(each.refuses, given):
+                yield FieldProblem(f"{ATTRIBUTE}{each.name}", _not_allowed(each, wrong))
+            continue
         value = values.pop(each.name.casefold(), "")
         if not value and each.is_required and not each.has_default:
             yield FieldProblem(
@@ -143,6 +151,17 @@ def _attribute_problems(
             _("%(store)s has no attribute called %(name)s. Remove it, or create it in the store.")
             % {"store": connection.name, "name": name},
         )
+
+
+def values_by_sku(draft: ListingDraft) -> dict[str, list[str]]:
+    """Return the attributes in which the SKUs of a group differ: its options, casefolded, each with its different values."""
+    found: dict[str, dict[str, None]] = {}
+    for variant in draft.variants if draft.kind == ProductKind.GROUP else ():
+        names = {name.casefold() for name in variant.options}
+        for name, value in variant.attributes.items():
+            if name.casefold() in names and value.strip():
+                found.setdefault(name.casefold(), {})[value] = None
+    return {name: list(values) for name, values in found.items()}
 
 
 def _not_allowed(each: ListingAttribute, value: str) -> str:

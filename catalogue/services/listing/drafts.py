@@ -21,6 +21,7 @@ from channels.models import Connection, OutboxMessage
 from channels.push import outbox
 from channels.push.topics import Topic
 from oms.kit.authors import audit
+from oms.kit.bulk import set_to
 
 #: Fields of the form, with their names in `ListingDraft.changed`.
 FIELDS = {
@@ -40,11 +41,15 @@ class NotReady(CatalogueError):
 
 @dataclass(frozen=True, slots=True)
 class ListingForm:
-    """The form of a listing: what is entered for one store. An empty title means the product's."""
+    """The form of a listing: what is entered for one store. An empty title means the product's.
+
+    `by_option`: for attributes that are options of the group, the store's value of each option value.
+    """
 
     category_external_ids: Sequence[str] = ()
     title: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
+    by_option: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def draft_of_product(product: Product, connection: Connection) -> Listing | None:
@@ -102,9 +107,39 @@ def _set(listing: Listing, form: ListingForm) -> list[str]:
         setattr(listing, name, wanted[name])
     if changed:
         listing.save(update_fields=changed)
+    _set_sku_values(listing, form.by_option)
     if "category_external_ids" in changed:
         request_attributes(listing.connection, listing.category_external_ids)
     return changed
+
+
+def _set_sku_values(listing: Listing, by_option: Mapping[str, Mapping[str, str]]) -> None:
+    """Store for each SKU the store's value of its options, where it is another one than the option's. Two statements."""
+    if not by_option:
+        return
+    values: dict[int, tuple[dict[str, str]]] = {}
+    for row in listing.variants.select_related("variant"):
+        options = {name.casefold(): str(value) for name, value in row.variant.options.items()}
+        wanted = dict(row.own_attributes)
+        for name, chosen in by_option.items():
+            own = options.get(name.casefold(), "")
+            wanted.pop(name, None)
+            if own and chosen.get(own, "").strip() not in ("", own):
+                wanted[name] = chosen[own].strip()
+        if wanted != row.own_attributes:
+            values[row.pk] = (wanted,)
+    set_to(ListingVariant, ("own_attributes",), values)
+
+
+def chosen_by_option(listing: Listing) -> dict[str, dict[str, str]]:
+    """Return the store's value of each option value of a listing's SKUs, by the attribute's name. One statement."""
+    found: dict[str, dict[str, str]] = {}
+    for row in listing.variants.select_related("variant"):
+        options = {name.casefold(): str(value) for name, value in row.variant.options.items()}
+        for name, value in row.own_attributes.items():
+            if own := options.get(name.casefold()):
+                found.setdefault(name, {})[own] = value
+    return found
 
 
 def _add_new_skus(listing: Listing) -> None:

@@ -313,7 +313,7 @@ def change_variants(document: dict[str, Any], draft: ListingDraft) -> str:
     for variant in draft.variants:
         if variant.external_id or variant.is_removed or variant.sku.casefold() in have:
             continue
-        options = {name.casefold(): value for name, value in variant.options.items()}
+        options = {name.casefold(): sku_value(variant, name) for name in variant.options}
         names = [text(value["property_name"]).casefold() for value in pattern["property_values"]]
         if not names or sorted(names) != sorted(options):
             raise Rejected(
@@ -335,6 +335,12 @@ def change_variants(document: dict[str, Any], draft: ListingDraft) -> str:
     return ""
 
 
+def sku_value(variant: VariantDraft, name: str) -> str:
+    """Return the value of an option of a SKU as this store has it."""
+    own = {key.casefold(): value for key, value in variant.attributes.items()}
+    return own.get(name.casefold()) or variant.options[name]
+
+
 def _value_of(products: Sequence[Any], pattern: Mapping[str, Any], wanted: str) -> dict[str, Any]:
     """Return the value of an option as the listing has it already, else a new one."""
     wanted = wanted.replace("(", "").replace(")", "")
@@ -346,8 +352,10 @@ def _value_of(products: Sequence[Any], pattern: Mapping[str, Any], wanted: str) 
     return {**pattern, "value_ids": [], "values": [wanted]}
 
 
-def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, Any]:
-    """Return a whole inventory document for a new listing; raise `Rejected` for options that Etsy cannot have."""
+def inventory(
+    draft: ListingDraft, readiness_state_id: int | None, rows: Sequence[payloads.TaxonomyProperty] = ()
+) -> dict[str, Any]:
+    """Return a whole inventory document; `rows` are the category's properties. Raise `Rejected` for options that Etsy cannot have."""
     names = list(draft.variants[0].options) if draft.kind == ProductKind.GROUP else []
     if draft.kind == ProductKind.GROUP and not names:
         raise Rejected(_("Each SKU of a group product needs its options, such as Size: M."), field="variants")
@@ -362,19 +370,12 @@ def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, 
             )
     if any(list(variant.options) != names for variant in draft.variants) and names:
         raise Rejected(_("All SKUs of a group product need the same options."), field="variants")
-    ids = list(CUSTOM[: len(names)])
     products = [
         {
             "sku": variant.sku,
             "property_values": [
-                {
-                    "property_id": ids[position],
-                    "property_name": name,
-                    "scale_id": None,
-                    "value_ids": [],
-                    "values": [variant.options[name].replace("(", "").replace(")", "")],
-                }
-                for position, name in enumerate(names)
+                payloads.option_value(rows, custom, name, sku_value(variant, name))
+                for custom, name in zip(CUSTOM, names, strict=False)
             ],
             "offerings": [
                 {
@@ -387,6 +388,7 @@ def inventory(draft: ListingDraft, readiness_state_id: int | None) -> dict[str, 
         }
         for variant in draft.variants
     ]
+    ids = properties_of({"products": products})
     prices = {str(product["offerings"][0]["price"]) for product in products}  # type: ignore[index]
     return {
         "products": products,

@@ -16,6 +16,7 @@ from channels.connectors.etsy.reference_data import LISTS, ShopFacts
 from channels.connectors.etsy.stock_prices import Change, StockAndPrices
 from channels.contract.errors import ChannelError, Rejected, Uncertain
 from channels.contract.records.listings import PlannedRequest
+from channels.contract.records.products import ProductKind
 from channels.contract.records.updates import ListingDraft, ListingResult, PriceUpdate
 from channels.contract.values import text
 from channels.http.pictures import Picture, PictureReader
@@ -87,7 +88,7 @@ class Listings:
         draft = self._with_ids(draft)
         form = listing_bodies.new_listing(draft, self._defaults)
         readiness = listing_bodies.readiness(listing_bodies.chosen_for(draft, self._defaults))
-        document = stock_prices.bare(listing_bodies.inventory(draft, readiness))
+        document = stock_prices.bare(listing_bodies.inventory(draft, readiness, self._option_rows(draft)))
         path = self.facts.path("listings/{id}")
         pictures = [
             PlannedRequest("POST", f"{path}/images", {"rank": rank, "overwrite": True, "image": url})
@@ -167,7 +168,7 @@ class Listings:
     def _complete(self, listing_id: str, draft: ListingDraft, files: Sequence[Picture]) -> ListingResult:
         """Send the parts in Etsy's order: pictures, inventory, attributes, pictures of variations, then put it on sale."""
         readiness = listing_bodies.readiness(listing_bodies.chosen_for(draft, self._defaults))
-        document = listing_bodies.inventory(draft, readiness)
+        document = listing_bodies.inventory(draft, readiness, self._option_rows(draft))
         units = [
             offering["quantity"] for product in document["products"] for offering in product["offerings"]
         ]
@@ -277,10 +278,19 @@ class Listings:
         category = next(iter(draft.category_external_ids), "") or self._defaults["taxonomy_id"]
         if not category or not listing_bodies.properties_wanted(draft):
             return []
+        return listing_bodies.properties(draft, self._properties(category))
+
+    def _properties(self, category: str) -> list[Any]:
+        """Return the properties of a category, read once."""
         if category not in self._of_category:
             rows = self.client.get(f"/seller-taxonomy/nodes/{category}/properties")["results"]
             self._of_category[category] = rows
-        return listing_bodies.properties(draft, self._of_category[category])
+        return self._of_category[category]
+
+    def _option_rows(self, draft: ListingDraft) -> list[Any]:
+        """Return the properties that may be options of this group: those of its category."""
+        category = next(iter(draft.category_external_ids), "") or self._defaults["taxonomy_id"]
+        return self._properties(category) if category and draft.kind == ProductKind.GROUP else []
 
     def _write_properties(self, listing_id: str, draft: ListingDraft) -> None:
         for property_id, form in self._attribute_forms(draft):

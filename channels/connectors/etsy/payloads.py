@@ -6,6 +6,7 @@ External ids: a listing is its `listing_id`; its SKU is the same id for a listin
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, NotRequired, TypedDict, cast
@@ -13,6 +14,7 @@ from typing import Annotated, Any, NotRequired, TypedDict, cast
 from channels.contract.translation import gettext as _
 from channels.contract.validation.record_limits import MOST_AMOUNT, shown
 from channels.contract.validation.schema import NEEDED, Notes
+from channels.contract.values import text
 
 LABEL = "Etsy"
 MOST_UNITS = 999  # of one offering that Etsy shows (`etsy.md` §6)
@@ -208,6 +210,33 @@ def instant(value: object) -> datetime:
 def seconds(moment: datetime) -> int:
     """Return an aware instant as a filter of Etsy: whole seconds, never before 2000."""
     return max(int(moment.timestamp()), EARLIEST)
+
+
+def option_value(rows: Sequence[TaxonomyProperty], custom_id: int, name: str, value: str) -> dict[str, Any]:
+    """Return an option of a SKU as an inventory document has it; `rows` are the properties of the listing's category.
+
+    An option that is a property of the category has its id, and the id of a value that Etsy knows; any other is a custom
+    property (`etsy.md` §6). Etsy refuses brackets in a value.
+    """
+    value = value.replace("(", "").replace(")", "")
+    for row in rows:
+        if row["supports_variations"] and text(row["display_name"]).casefold() == name.casefold():
+            known = {text(one["name"]).casefold(): one for one in row["possible_values"]}
+            found = known.get(value.casefold())
+            return {
+                "property_id": row["property_id"],
+                "property_name": text(row["display_name"]),
+                "scale_id": found.get("scale_id") if found else None,
+                "value_ids": [found["value_id"]] if found else [],
+                "values": [text(found["name"]) if found else value],
+            }
+    return {
+        "property_id": custom_id,
+        "property_name": name,
+        "scale_id": None,
+        "value_ids": [],
+        "values": [value],
+    }
 
 
 def variant_id(listing_id: object, product: Product) -> str:

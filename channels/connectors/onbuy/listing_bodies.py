@@ -156,6 +156,7 @@ def variants(draft: ListingDraft, terms: Mapping[str, Any]) -> dict[str, Any]:
         )
     rows = []
     for variant in draft.variants:
+        own = {name.casefold(): value for name, value in variant.attributes.items()}
         if set(variant.options) != set(names):
             raise Rejected(
                 _("%(sku)s needs a value for %(options)s.")
@@ -163,7 +164,8 @@ def variants(draft: ListingDraft, terms: Mapping[str, Any]) -> dict[str, Any]:
                 field="variants",
             )
         row: dict[str, Any] = {
-            f"variant_{place}": {"name": variant.options[name]} for place, name in enumerate(names, 1)
+            f"variant_{place}": {"name": own.get(name.casefold()) or variant.options[name]}
+            for place, name in enumerate(names, 1)
         }
         row |= codes(variant)
         if variant.image_url:
@@ -214,14 +216,19 @@ def listed(draft: ListingDraft) -> tuple[str, dict[str, str]]:
 
 
 def features(draft: ListingDraft, rows: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return the draft's attributes as options of the category's features (`rows`), by their names."""
-    wanted = _by_name(draft)
+    """Return the draft's attributes as options of the category's features (`rows`), by their names.
+
+    A feature that is an option of a group has the values of all its SKUs: OnBuy's features are of the product.
+    """
+    wanted = {name: {value.casefold()} for name, value in _by_name(draft).items()}
+    for variant in draft.variants if draft.kind == ProductKind.GROUP else ():
+        for name, value in variant.attributes.items():
+            wanted.setdefault(name.casefold(), set()).add(value.strip().casefold())
     return [
         {"option_id": int(option["option_id"]), "name": option["name"]}
         for row in rows
         for option in row.get("options") or ()
-        if (value := wanted.get(text(row["name"]).casefold()))
-        and value.casefold() == text(option["name"]).casefold()
+        if text(option["name"]).casefold() in wanted.get(text(row["name"]).casefold(), ())
     ]
 
 

@@ -117,8 +117,9 @@ class Maker:
                 answers.setdefault(place, error)
 
     def _of_category(self, draft: ListingDraft, what: str) -> Sequence[Any]:
-        """Return a list of the draft's category, read once and only when the draft has attributes."""
-        if not draft.attributes or not draft.category_external_ids:
+        """Return a list of the draft's category, read once and only when the draft has attributes or options."""
+        has_some = draft.attributes or draft.kind == ProductKind.GROUP
+        if not has_some or not draft.category_external_ids:
             return []
         path = f"/categories/{int(draft.category_external_ids[0])}/{what}"
         if path not in self._lists:

@@ -32,7 +32,7 @@ class ListingRules:
     `pictures` and `options` are the most that one listing takes, 0 = no limit. `free_attributes`: each attribute of a product
     is sent under its own name; otherwise only attributes that the store has. `by_category`: the attributes depend on the
     category. `no_new_skus` and `no_removed_skus` say why a SKU cannot be added to a group that is listed, or removed from it
-    (then it is offered 0); "" where it can. `sku_attributes`: SKUs of a group may have attributes of their own. `field_names` maps the channel's names of fields to those of `ListingDraft`, for its refusals.
+    (then it is offered 0); "" where it can. `field_names` maps the channel's names of fields to those of `ListingDraft`, for its refusals.
     """
 
     title_length: int = 300
@@ -48,7 +48,6 @@ class ListingRules:
     by_category: bool = False
     no_new_skus: Any = ""
     no_removed_skus: Any = ""
-    sku_attributes: bool = False
     fields: Sequence[ListingField] = ()
     field_names: Mapping[str, str] = field(default_factory=dict)
 

@@ -8,11 +8,11 @@ from datetime import datetime
 from django.utils.html import strip_tags
 from django.utils.translation import gettext_lazy, ngettext
 
+from catalogue.descriptions import clean
 from catalogue.errors import CatalogueError
 from catalogue.models import Listing, ProductImage
 from catalogue.models.keys import text_hash
 from catalogue.pictures.originals import public_address
-from catalogue.services.details.descriptions import clean
 from catalogue.services.products import edit_product
 from channels.contract.records.products import ProductRecord
 from channels.contract.spec import Capability
