@@ -119,7 +119,7 @@ def test_a_change_is_previewed_for_its_store_before_it_is_saved(signed_in: Page,
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(f"/admin/catalogue/product/{product.pk}/")
-        page.get_by_label("Title", exact=True).fill("Iron teapot")
+        page.locator('#details input[name="title"]').fill("Iron teapot")
         page.get_by_role("button", name="Preview what stores are sent").click()
         preview = page.locator("#stores-preview")
         expect(preview.get_by_role("cell", name="Clay teapot")).to_be_visible()
