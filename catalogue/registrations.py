@@ -57,7 +57,6 @@ def connect() -> None:
             "product.options": _("Options changed"),
             "product.skus_made": _("SKUs made"),
             "sku.removed_from_listing": _("Removed from a listing"),
-            "sku.kept_in_listing": _("Kept in a listing"),
             "product.sku_removed": _("SKU removed"),
             "product.joined": _("SKU joined to a group"),
             "product.released": _("SKU released from its group"),

@@ -25,12 +25,16 @@ def stop_selling(
     listing_variants: Iterable[ListingVariant] = (),
     stopped: bool = True,
 ) -> None:
-    """Offer 0 of these SKUs on all stores, or of these listed SKUs on their store; or sell again (R-INV-07)."""
+    """Offer 0 of these SKUs on all stores, or of these listed SKUs on their store; or sell again (R-INV-07).
+
+    A listed SKU that is sold again is not removed from its listing any more.
+    """
     skus, listed = list(variants), list(listing_variants)
     everywhere = [row.pk for row in skus]
     audit.record_many("sku.stopped" if stopped else "sku.sold_again", [(row, {}) for row in (*skus, *listed)])
     Variant.objects.filter(pk__in=everywhere).update(is_stopped=stopped)
-    ListingVariant.objects.filter(pk__in=[row.pk for row in listed]).update(is_stopped=stopped)
+    again = {} if stopped else {"is_removed": False}
+    ListingVariant.objects.filter(pk__in=[row.pk for row in listed]).update(is_stopped=stopped, **again)
     for row in listed:
         row.is_stopped = stopped
     callbacks.call_availability({*everywhere, *(row.variant_id for row in listed)})

@@ -9,6 +9,7 @@ import pytest
 
 from catalogue.inbound.reference_data import brands_by_name
 from catalogue.models import Listing, ListingVariant, Product, Variant
+from catalogue.services.listings import stop_selling
 from channels.contract.records.pages import PullQuery
 from channels.models import Connection, OutboxMessage
 from channels.pull import runner
@@ -182,6 +183,9 @@ def test_a_removed_sku_is_deleted_in_the_store_or_offered_nothing(owner, serve, 
         assert (row.is_removed, row.is_stopped) == (True, True)
         assert not OutboxMessage.objects.filter(topic=Topic.LISTING_UPDATE).exists()
         assert "CUP-L" in in_store(store)
+        stop_selling(listing_variants=[row], stopped=False)
+        row.refresh_from_db()
+        assert (row.is_removed, row.is_stopped) == (False, False)
 
 
 def test_the_last_sku_of_a_listing_is_not_removed(owner, serve):

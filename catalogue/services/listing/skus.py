@@ -177,12 +177,3 @@ def _forget(listed: Iterable[int]) -> None:
     listings = list(rows.values_list("listing_id", flat=True))
     rows.delete()
     search_text.refresh_listings(listings)
-
-
-@transaction.atomic
-def keep_in_listing(row: ListingVariant) -> None:
-    """Sell a SKU again that was removed from a listing whose store still has it."""
-    audit.record("sku.kept_in_listing", row)
-    ListingVariant.objects.filter(pk=row.pk).update(is_removed=False)
-    row.is_removed = False
-    stop_selling(listing_variants=[row], stopped=False)
