@@ -39,6 +39,7 @@ def connect() -> None:
         "sweep",
         "wake",
         "resume",
+        "take_over",
         "pull",
         "drain",
         "work",
