@@ -53,7 +53,12 @@ def beat(lane: str) -> bool:
     place = leases.place()
     if connection.vendor != "postgresql" or not place:
         return True
-    values = {"key": f"{place}:{lane}", "place": place, "name": socket.gethostname()[:255], "after": GONE_AFTER}
+    values = {
+        "key": f"{place}:{lane}",
+        "place": place,
+        "name": socket.gethostname()[:255],
+        "after": GONE_AFTER,
+    }
     with connection.cursor() as cursor:
         cursor.execute(_BEAT.format(table=connection.ops.quote_name(HostBeat._meta.db_table)), values)
         was_gone, silent = cursor.fetchone()

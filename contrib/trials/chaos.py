@@ -48,7 +48,9 @@ class Trial:
 
     def prepare(self) -> None:
         """Start the servers, make the database, connect the shops, start the house."""
-        folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True)))
+        folder = Path(
+            self.stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True))
+        )
         folder.chmod(0o755)
         self.folder = folder
         self.disk = SmallDisk(folder / "disk", 640 if self.database == "postgresql" else 160)
@@ -95,19 +97,29 @@ class Trial:
         if not self.house.answers(180):
             raise SystemExit(f"The web server did not start; see {var}/log.")
         self.target = faults.Target(
-            self.house, self.server, self.redis, self.disk, self.shops.ports, random.Random(self.dice.random())
+            self.house,
+            self.server,
+            self.redis,
+            self.disk,
+            self.shops.ports,
+            random.Random(self.dice.random()),
         )
 
     def _server(self, folder: Path) -> Postgres:
         folder.mkdir(parents=True, exist_ok=True)
         given = "" if programs() else os.environ.get("DATABASE_URL", "")
         if not given and not programs():
-            raise SystemExit("Install PostgreSQL, or name a server: DATABASE_URL=postgres://user@host:5432/name make chaos")
+            raise SystemExit(
+                "Install PostgreSQL, or name a server: DATABASE_URL=postgres://user@host:5432/name make chaos"
+            )
         server = Postgres(folder, given=given, database=f"trial_{os.getpid()}")
         server.create()
         self.stack.callback(server.stop)
         for _try in range(100):
-            with suppress(psycopg.Error), psycopg.connect(server.admin_url, autocommit=True, connect_timeout=2) as line:
+            with (
+                suppress(psycopg.Error),
+                psycopg.connect(server.admin_url, autocommit=True, connect_timeout=2) as line,
+            ):
                 line.execute(f"CREATE DATABASE {server.database}")
                 break
             time.sleep(0.1)
@@ -130,7 +142,9 @@ class Trial:
         for number in range(self.rounds):
             name = first[number] if number < len(first) else self.dice.choices(names, weights)[0]
             began = time.monotonic()
-            thread = threading.Thread(target=self._harm, args=(name, kinds[name][1], self.dice.uniform(0, 0.6)))
+            thread = threading.Thread(
+                target=self._harm, args=(name, kinds[name][1], self.dice.uniform(0, 0.6))
+            )
             thread.start()
             self._work()
             thread.join()
@@ -176,7 +190,9 @@ class Trial:
 
     def _table(self, took: float, found: dict[str, int], checks: list[sums.Check]) -> None:
         orders = {channel: len(numbers) for channel, numbers in self.shops.placed.items()}
-        self._say(f"{self.rounds} rounds; orders placed: {orders}; calls of the API: {self.desk.answered}, {self.desk.repeated} repeated")
+        self._say(
+            f"{self.rounds} rounds; orders placed: {orders}; calls of the API: {self.desk.answered}, {self.desk.repeated} repeated"
+        )
         width = max(len(name) for name in [*self.applied, *(check.name for check in checks)])
         for name in sorted({*self.applied, *self.idle}):
             self._say(f"  {name:{width}} | {self.applied[name]:4} times | {self.idle[name]:3} found nobody")
@@ -203,7 +219,9 @@ def main() -> int:
     rounds = int(options.get("rounds") or os.environ.get("ROUNDS") or 0)
     only = options.get("only", "")
     if only:
-        signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(2))  # the servers are stopped, the disk is unmounted
+        signal.signal(
+            signal.SIGTERM, lambda *_signal: sys.exit(2)
+        )  # the servers are stopped, the disk is unmounted
         with ExitStack() as stack:
             trial = Trial(only, rounds or ROUNDS[only], seed, stack)
             trial.prepare()
@@ -214,7 +232,9 @@ def main() -> int:
         many = {"postgresql": rounds, "sqlite": (rounds + 3) // 4}[database] if rounds else ROUNDS[database]
         print(f"{database:10} seed {seed}: {many} rounds", flush=True)
         words = [f"--only={database}", f"--rounds={many}", f"--seed={seed}"]
-        codes.append(subprocess.run([sys.executable, "-m", "contrib.trials.chaos", *words], check=False).returncode)
+        codes.append(
+            subprocess.run([sys.executable, "-m", "contrib.trials.chaos", *words], check=False).returncode
+        )
     return max(codes)
 
 

@@ -114,7 +114,9 @@ class Desk:
                 return True
         except urllib.error.HTTPError as error:
             if error.code in (400, 404, 422) or (error.code == 409 and "Retry-After" not in error.headers):
-                self.refused.append(f"{call.path} {error.code}: {error.read()[:200].decode(errors='replace')}")
+                self.refused.append(
+                    f"{call.path} {error.code}: {error.read()[:200].decode(errors='replace')}"
+                )
                 return True
             return False
         except (urllib.error.URLError, OSError, ValueError):

@@ -104,7 +104,10 @@ class Target:
 
     def cut_connections(self) -> str:
         assert self.server is not None
-        with suppress(psycopg.Error), psycopg.connect(self.server.admin_url, autocommit=True, connect_timeout=2) as line:
+        with (
+            suppress(psycopg.Error),
+            psycopg.connect(self.server.admin_url, autocommit=True, connect_timeout=2) as line,
+        ):
             rows = line.execute(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s AND random() < %s",
                 [self.server.database, self.dice.choice((0.5, 1.0))],

@@ -22,9 +22,15 @@ SKUS = 12
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
-def settings_of(folder: Path, *, database: str, redis: str, broker: str, host: str, port: int) -> dict[str, str]:
+def settings_of(
+    folder: Path, *, database: str, redis: str, broker: str, host: str, port: int
+) -> dict[str, str]:
     """Return the environment of an installation whose files are in `folder`."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith(("OMS_", "Q_", "DATABASE_", "REDIS_"))}
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OMS_", "Q_", "DATABASE_", "REDIS_"))
+    }
     return {
         **own,
         "DJANGO_SETTINGS_MODULE": "oms.settings",
@@ -57,14 +63,18 @@ class Shops:
     stack: ExitStack = field(default_factory=ExitStack)
 
     def start(self, channels: tuple[str, ...] = CHANNELS, skus: int = SKUS) -> None:
-        """Start a shop of each channel with the same SKUs and no orders. Every request is remembered."""
+        """Start a shop of each channel with the same SKUs and no orders."""
+        for channel in channels:
+            self.add(channel, channel, skus)
+
+    def add(self, channel: str, key: str, skus: int = SKUS) -> None:
+        """Start one more shop of a channel; `key` is its name here. Every request is remembered."""
         from channels.contract.registry import specs
 
-        for channel in channels:
-            sandbox = specs()[channel].make_sandbox(seed="empty", products=skus, orders=0)
-            sandbox.requests = deque()
-            self.running[channel] = self.stack.enter_context(sandbox.serve(host=self.host))
-            self.placed[channel] = []
+        sandbox = specs()[channel].make_sandbox(seed="empty", products=skus, orders=0)
+        sandbox.requests = deque()
+        self.running[key] = self.stack.enter_context(sandbox.serve(host=self.host))
+        self.placed[key] = []
 
     @property
     def ports(self) -> set[int]:
@@ -76,13 +86,13 @@ class Shops:
 
         found: dict[str, str] = {}
         for channel, running in self.running.items():
-            found.update(sandbox_settings(channel, running.url))
+            found.update(sandbox_settings(channel.rstrip("0123456789"), running.url))
         return found
 
-    def buy(self, channel: str, sku: str, units: int) -> None:
+    def buy(self, key: str, sku: str, units: int) -> None:
         """Let a buyer place an order."""
-        line: Any = {sku: units} if channel == "onbuy" else [{"sku": sku, "quantity": units}]
-        self.placed[channel].append(str(self.running[channel].sandbox.place_order(line)["order_id"]))
+        line: Any = {sku: units} if key == "onbuy" else [{"sku": sku, "quantity": units}]
+        self.placed[key].append(str(self.running[key].sandbox.place_order(line)["order_id"]))
 
 
 @dataclass
@@ -102,9 +112,16 @@ class House:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "supervisor.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.prefix, sys.executable, "-m", "contrib.trials.house", f"{self.host}:{self.port}", *self.words],
+                [
+                    *self.prefix,
+                    sys.executable,
+                    "-m",
+                    "contrib.trials.house",
+                    f"{self.host}:{self.port}",
+                    *self.words,
+                ],
                 env={**self.environment, **more},
-                cwd=ROOT,
+                cwd=self.environment["PYTHONPATH"].rpartition(":")[2],  # the version that runs
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -153,8 +170,9 @@ def connect(shops: Shops) -> list[Any]:
 
     carriers.save_carrier(name="DHL", by=SYSTEM)
     stores = []
-    for channel, running in shops.running.items():
-        store = connecting.connect(channel=channel, name=f"{channel} shop", credentials=running.credentials)
+    for key, running in shops.running.items():
+        channel = key.rstrip("0123456789")
+        store = connecting.connect(channel=channel, name=key, credentials=running.credentials)
         refill_limits()
         work()
         services.switch_on(connection=store)

@@ -46,18 +46,26 @@ def left(shops: Shops) -> dict[str, int]:
     from oms.kit.models import Job
     from orders.models import Order
 
-    stored = set(Order.objects.values_list("connection__channel", "external_id"))
+    stored = set(Order.objects.values_list("connection__name", "external_id"))
     counts = {
-        "orders that are not stored": sum((channel, number) not in stored for channel, rows in shops.placed.items() for number in rows),
-        "messages that are not sent": OutboxMessage.objects.filter(sent__lt=F("wanted"), parked_at=None, skipped_at=None).count(),
+        "orders that are not stored": sum(
+            (channel, number) not in stored for channel, rows in shops.placed.items() for number in rows
+        ),
+        "messages that are not sent": OutboxMessage.objects.filter(
+            sent__lt=F("wanted"), parked_at=None, skipped_at=None
+        ).count(),
         "webhooks": WebhookEvent.objects.filter(handled_at=None).count(),
         "jobs": Job.objects.live().count(),
-        "streams that work": SyncStream.objects.filter(lease_until__isnull=False, lane="orders").exclude(lease_token="").count(),
+        "streams that work": SyncStream.objects.filter(lease_until__isnull=False, lane="orders")
+        .exclude(lease_token="")
+        .count(),
     }
     return {name: count for name, count in counts.items() if count}
 
 
-def wait_for(shops: Shops, stores: list[Any], each_round: Callable[[], object], patience: float = PATIENCE) -> tuple[float, dict[str, int]]:
+def wait_for(
+    shops: Shops, stores: list[Any], each_round: Callable[[], object], patience: float = PATIENCE
+) -> tuple[float, dict[str, int]]:
     """Wait until nothing is left to do; return the seconds it took, and what is left when the patience is over."""
     began = time.monotonic()
     patiently(lambda: make_due(stores), None)

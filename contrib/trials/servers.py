@@ -118,7 +118,18 @@ class Postgres:
             if os.getuid() == 0:
                 shutil.chown(self.folder, "postgres")
             self.folder.chmod(0o700)
-            words = [str(tools / "initdb"), "-D", str(self.data), "-U", "trial", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
+            words = [
+                str(tools / "initdb"),
+                "-D",
+                str(self.data),
+                "-U",
+                "trial",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C.UTF-8",
+            ]
             subprocess.run(as_postgres(*words), check=True, capture_output=True, cwd="/")
             with (self.data / "pg_hba.conf").open("a") as file:
                 file.write("host all all 10.99.0.0/16 trust\n")
@@ -132,7 +143,17 @@ class Postgres:
             f"-p {self.port} -c listen_addresses={self.listen} -c unix_socket_directories= -c max_connections=200 "
             "-c shared_buffers=64MB -c max_wal_size=96MB -c min_wal_size=32MB -c wal_keep_size=0"
         )
-        words = [str(tools / "pg_ctl"), "-D", str(self.data), "-W", "-l", str(self.folder / "log"), "-o", options, "start"]
+        words = [
+            str(tools / "pg_ctl"),
+            "-D",
+            str(self.data),
+            "-W",
+            "-l",
+            str(self.folder / "log"),
+            "-o",
+            options,
+            "start",
+        ]
         subprocess.run([*self.prefix, *as_postgres(*words)], check=False, capture_output=True, cwd="/")
 
     def is_running(self) -> bool:

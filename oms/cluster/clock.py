@@ -31,10 +31,10 @@ def measure(*, connection: Any, **_signal: Any) -> None:
     global _offset
     if connection.vendor != "postgresql":
         return
-    before = datetime.now(UTC)
+    before = _own_now()
     with connection.connection.cursor() as cursor:
         [theirs] = cursor.execute("SELECT extract(epoch FROM clock_timestamp())").fetchone()
-    own = before + (datetime.now(UTC) - before) / 2
+    own = before + (_own_now() - before) / 2
     found = datetime.fromtimestamp(float(theirs), UTC) - own
     found = found if abs(found) > TOLERATED else timedelta()
     if abs(found - _offset) > TOLERATED:

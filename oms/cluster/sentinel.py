@@ -73,12 +73,13 @@ class Sentinel(cluster.Sentinel):
             log.critical("work waits and an idle worker does not take it: the lane ends and is started again")
             end_lane(self.parent_pid)
 
-
     def _end_busy_workers(self) -> None:
         """Kill the workers that have a task: this host does not reach the database, and others take its work over soon."""
         for process in self.pool:
             if process.timer.value > 0 and process.is_alive():
-                log.critical("the database has not been reached for %.0f s: worker %s ends", beats.age(), process.pid)
+                log.critical(
+                    "the database has not been reached for %.0f s: worker %s ends", beats.age(), process.pid
+                )
                 with suppress(ProcessLookupError):
                     os.kill(process.pid, signal.SIGKILL)
 

@@ -38,7 +38,10 @@ def silent_for(seconds: float, lane: str = "orders") -> str:
 
 def hold(token: str) -> str:
     WakeUp.objects.create(
-        key="drain:1:orders", asked_at=timezone.now(), lease_token=token, lease_until=timezone.now() + locks.LOCKED_FOR
+        key="drain:1:orders",
+        asked_at=timezone.now(),
+        lease_token=token,
+        lease_until=timezone.now() + locks.LOCKED_FOR,
     )
     return "drain:1:orders"
 
@@ -187,7 +190,9 @@ def test_a_heartbeat_that_arrives_is_noted_with_the_time_before_it_was_sent(
     assert (number.value, beats.age()) == (107.0, 0.0)
 
 
-def test_a_heartbeat_that_does_not_arrive_is_tried_again_at_once(number: SimpleNamespace, monkeypatch: pytest.MonkeyPatch):
+def test_a_heartbeat_that_does_not_arrive_is_tried_again_at_once(
+    number: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+):
     def away(lane: str) -> bool:
         raise OperationalError("no route to host")
 

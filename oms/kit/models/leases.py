@@ -122,7 +122,9 @@ class LeaseQuerySet(models.QuerySet[M_co]):
         """
         now = timezone.now()
         leased = self.filter(lease_until__gt=now).exclude(lease_token="")
-        orphaned = {token for token in leased.values_list("lease_token", flat=True) if is_gone(token, gone_places)}
+        orphaned = {
+            token for token in leased.values_list("lease_token", flat=True) if is_gone(token, gone_places)
+        }
         if orphaned:
             leased.filter(lease_token__in=orphaned).update(lease_until=now)
         return orphaned
