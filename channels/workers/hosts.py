@@ -4,7 +4,7 @@ A process on another machine cannot be seen, so its leases (150 s) would run to 
 every 8 s that it reaches the database. Two limits keep two hosts from doing the same work:
 
 - a host that has not reached the database for 20 s ends its own busy workers (`oms.cluster.beats`, by its monotonic clock);
-- after 40 s without a heartbeat, by the database's clock, the others end its leases and take its work over.
+- after 35 s without a heartbeat, by the database's clock, the others end its leases and take its work over.
 
 Only on PostgreSQL: an SQLite file has one host.
 """
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 EVERY: Final = 8.0  # seconds between two heartbeats of a lane
 ENDS_AFTER: Final = 20.0  # seconds without the database until a host ends its busy workers
-GONE_AFTER: Final = 40.0  # seconds without a heartbeat until the others take its work over
+GONE_AFTER: Final = 35.0  # seconds without a heartbeat until the others take its work over
 REMEMBERED = timedelta(days=1)
 
 _BEAT = """

@@ -94,7 +94,7 @@ class Trial:
         self.desk.open()
         os.nice(int(os.environ.get("NICE", "0")))
         self.house.start()
-        if not self.house.answers(180):
+        if not self.house.answers(240):
             raise SystemExit(f"The web server did not start; see {var}/log.")
         self.target = faults.Target(
             self.house,
@@ -173,6 +173,10 @@ class Trial:
     def finish(self) -> bool:
         """Wait until all is at rest, check everything and print the table; return whether nothing is wrong."""
         self.target.bring_back()
+        for _time in range(4):
+            rest.patiently(self.desk.plan, None)
+            self.desk.send()
+            rest.patiently(lambda: self.desk.hand_over(None), False)
 
         def each_round() -> None:
             if not self.house.is_running:

@@ -16,7 +16,7 @@ from typing import Any
 from contrib.trials.installation import House, Shops
 
 FORK = multiprocessing.get_context("fork")
-MOVES = {"new": "release", "ready_for_fulfilment": "pack", "packed": "ready_to_ship"}
+MOVES = {"new": "release", "rfp": "pack", "packed": "ready_to_ship"}
 
 
 @dataclass
@@ -79,7 +79,7 @@ class Desk:
         busy = {pk for call in self.waiting for pk in call.body.get("orders", ())}
         for status, move in MOVES.items():
             rows = Order.objects.filter(status=status).exclude(pk__in=busy).order_by("pk")
-            ids = list(rows.values_list("pk", flat=True)[: self.dice.randint(0, 3)])
+            ids = list(rows.values_list("pk", flat=True)[: self.dice.randint(1, 4)])
             if ids:
                 body = {"move": move, "orders": ids}
                 if move == "ready_to_ship":
@@ -148,6 +148,6 @@ def _hand_over() -> None:
         for warehouse in Warehouse.objects.all():
             for carrier in Carrier.objects.all():
                 manifests.create_manifest(carrier=carrier, warehouse=warehouse, by=SYSTEM)
-    except BaseException:  # the database may be away: somebody does it later
+    except BaseException:  # noqa: BLE001 (the database may be away: somebody does it later)
         os._exit(1)
     os._exit(0)

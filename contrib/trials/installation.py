@@ -148,8 +148,8 @@ class House:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             with suppress(urllib.error.URLError, OSError):
-                with urllib.request.urlopen(f"http://{self.host}:{self.port}/healthz", timeout=2):
-                    return True
+                urllib.request.urlopen(f"http://{self.host}:{self.port}/healthz", timeout=2).close()
+                return True
             time.sleep(0.1)
         return False
 

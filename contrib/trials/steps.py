@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 60.0
 LEAST_RATIO = 1.6
-DELAY = 1.5
+DELAY = 3.0
 
 
 def until(look: Callable[[], Any], seconds: float) -> Any:
@@ -165,8 +165,10 @@ def _double_runs() -> int:
     from channels.models import SyncRun
 
     found, last = 0, dict[tuple[int, str], Any]()
-    rows = SyncRun.objects.exclude(ended_at=None).order_by("started_at")
-    for store, stream, started, ended in rows.values_list("connection", "stream", "started_at", "ended_at"):
+    rows = SyncRun.objects.exclude(finished_at=None).order_by("started_at")
+    for store, stream, started, ended in rows.values_list(
+        "connection", "stream", "started_at", "finished_at"
+    ):
         before = last.get((store, stream))
         found += before is not None and started < before
         last[(store, stream)] = max(ended, before) if before else ended

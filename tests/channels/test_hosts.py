@@ -1,4 +1,4 @@
-"""A host that is cut off or dead is given up after 40 s, and its work is taken over; it ends its own work before (docs/adr/0020-hosts.md)."""
+"""A host that is cut off or dead is given up after 35 s, and its work is taken over; it ends its own work before (docs/adr/0020-hosts.md)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def hold(token: str) -> str:
 @pytest.mark.db
 @pytest.mark.django_db
 def test_the_leases_of_a_silent_host_are_free_and_every_lane_looks(sent: list[tuple[Any, ...]]):
-    key = hold(silent_for(41))
+    key = hold(silent_for(36))
     assert hosts.beat("orders") is True
     assert sent == [("take_over", lane) for lane in enqueue.LANES]
     assert locks.acquire(key) is None, "the task frees it, not the heartbeat"
@@ -66,7 +66,7 @@ def test_the_leases_of_a_silent_host_are_free_and_every_lane_looks(sent: list[tu
 @pytest.mark.db
 @pytest.mark.django_db
 def test_a_host_that_was_silent_for_less_keeps_its_leases(sent: list[tuple[Any, ...]]):
-    key = hold(silent_for(38))
+    key = hold(silent_for(33))
     hosts.beat("orders")
     assert sent == []
     assert orphaned_leases.release() == 0
