@@ -142,7 +142,7 @@ def _hand_over() -> None:
     from inventory.models import Warehouse
     from oms.kit.authors.actors import SYSTEM
     from orders.models import Carrier
-    from orders.services import manifests
+    from orders.services.handing_over import manifests
 
     try:
         for warehouse in Warehouse.objects.all():

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 from django.utils import timezone
+from django_q import scheduler
 
 from channels import tasks
 from channels.models import HostBeat, WakeUp
 from channels.workers import enqueue, hosts, locks, orphaned_leases
-from oms.cluster import beats, clock, sentinel
+from oms.cluster import beats, clock, host_beats, sentinel
 from oms.kit.models import leases
 
 AWAY = "0badf00d"
@@ -153,7 +154,7 @@ class Line:
         self.killed: list[tuple[int, int]] = []
         monkeypatch.setattr(beats, "age", lambda: age)
         monkeypatch.setattr(os, "kill", lambda pid, number: self.killed.append((pid, number)))
-        monkeypatch.setattr(sentinel.host_beats, "touch", lambda lane: None)
+        monkeypatch.setattr(host_beats, "touch", lambda lane: None)
         guard: Any = sentinel.Sentinel.__new__(sentinel.Sentinel)
         guard.pool = [
             SimpleNamespace(pid=pid, is_alive=lambda: True, timer=SimpleNamespace(value=timer))
@@ -211,7 +212,7 @@ def test_a_host_that_was_given_up_ends_its_tasks(number: SimpleNamespace, monkey
 
 def test_no_schedule_is_asked_for_while_the_database_is_away(monkeypatch: pytest.MonkeyPatch):
     asked: list[Any] = []
-    monkeypatch.setattr(beats.django_q_scheduler, "scheduler", lambda broker: asked.append(broker))
+    monkeypatch.setattr(scheduler, "scheduler", lambda broker: asked.append(broker))
     monkeypatch.setattr(beats, "age", lambda: 17.0)
     beats.scheduler("broker")
     assert asked == []
