@@ -53,7 +53,7 @@ def beat(lane: str) -> bool:
     place = leases.place()
     if connection.vendor != "postgresql" or not place:
         return True
-    values = {
+    values: dict[str, str | float] = {
         "key": f"{place}:{lane}",
         "place": place,
         "name": socket.gethostname()[:255],
