@@ -44,6 +44,12 @@ gone AS (
 SELECT COALESCE((SELECT is_gone FROM before), false), ARRAY(SELECT place FROM gone)
 """
 
+_GIVE_UP = """
+UPDATE {table} SET is_gone = true WHERE place = %(place)s AND NOT is_gone AND NOT EXISTS (
+    SELECT 1 FROM {table} b WHERE b.place = %(place)s AND b.beat_at >= clock_timestamp() - %(after)s * interval '1 second'
+) RETURNING name
+"""
+
 
 def beat(lane: str) -> bool:
     """Note that this lane of this host reaches the database; take over the work of hosts that do not any more.
@@ -68,11 +74,18 @@ def beat(lane: str) -> bool:
 
 
 def _give_up(place: str) -> None:
-    """Mark a place as gone and wake every lane for its work; of several hosts that see it, one does."""
-    rows = HostBeat.objects.filter(place=place, is_gone=False)
-    names = sorted(set(rows.values_list("name", flat=True)))
-    if rows.update(is_gone=True):
-        log.warning("the host %s is gone: its work is taken over", ", ".join(names))
+    """Mark a place as gone and wake every lane for its work; of several hosts that see it, one does.
+
+    A host that has come back since it was seen stays.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _GIVE_UP.format(table=connection.ops.quote_name(HostBeat._meta.db_table)),
+            {"place": place, "after": GONE_AFTER},
+        )
+        names = {row[0] for row in cursor.fetchall()}
+    if names:
+        log.warning("the host %s is gone: its work is taken over", ", ".join(sorted(names)))
         for lane in enqueue.LANES:
             enqueue.send_task("take_over", lane, lane=lane)
 

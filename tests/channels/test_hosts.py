@@ -76,6 +76,16 @@ def test_a_host_that_was_silent_for_less_keeps_its_leases(sent: list[tuple[Any, 
 
 @pytest.mark.db
 @pytest.mark.django_db
+def test_a_host_that_came_back_since_it_was_seen_is_not_given_up(sent: list[tuple[Any, ...]]):
+    silent_for(36)
+    HostBeat.objects.update(beat_at=timezone.now())
+    hosts._give_up(AWAY)
+    assert sent == []
+    assert hosts.gone() == set()
+
+
+@pytest.mark.db
+@pytest.mark.django_db
 def test_a_host_lives_as_long_as_one_of_its_lanes(sent: list[tuple[Any, ...]]):
     key = hold(silent_for(3600))
     silent_for(5, lane="stock")
