@@ -12,9 +12,10 @@ Only on PostgreSQL: an SQLite file has one host.
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import socket
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.utils import timezone
@@ -30,6 +31,8 @@ ENDS_AFTER: Final = 20.0  # seconds without the database until a host ends its b
 GONE_AFTER: Final = 35.0  # seconds without a heartbeat until the others take its work over
 REMEMBERED = timedelta(days=1)
 
+_alive: Any = None  # how many hosts work this process's lane: shared by the processes of the lane; None outside of a lane
+
 _BEAT = """
 WITH before AS (SELECT is_gone FROM {table} WHERE key = %(key)s),
 beat AS (
@@ -41,7 +44,8 @@ gone AS (
     SELECT place FROM {table} WHERE place <> %(place)s GROUP BY place
     HAVING max(beat_at) < clock_timestamp() - %(after)s * interval '1 second' AND NOT bool_and(is_gone)
 )
-SELECT COALESCE((SELECT is_gone FROM before), false), ARRAY(SELECT place FROM gone)
+SELECT COALESCE((SELECT is_gone FROM before), false), ARRAY(SELECT place FROM gone),
+    (SELECT count(*) FROM {table} WHERE key LIKE %(lane)s AND key <> %(key)s AND NOT is_gone)
 """
 
 _GIVE_UP = """
@@ -49,6 +53,17 @@ UPDATE {table} SET is_gone = true WHERE place = %(place)s AND NOT is_gone AND NO
     SELECT 1 FROM {table} b WHERE b.place = %(place)s AND b.beat_at >= clock_timestamp() - %(after)s * interval '1 second'
 ) RETURNING name
 """
+
+
+def share_count() -> None:
+    """Make the number that `alive` returns, before the processes of a lane are forked."""
+    global _alive
+    _alive = multiprocessing.Value("i", 1)
+
+
+def alive() -> int:
+    """Return how many hosts work the lane of this process, as its last heartbeat found; 1 outside of a lane. No statement."""
+    return 1 if _alive is None else int(_alive.value)
 
 
 def beat(lane: str) -> bool:
@@ -64,10 +79,13 @@ def beat(lane: str) -> bool:
         "place": place,
         "name": socket.gethostname()[:255],
         "after": GONE_AFTER,
+        "lane": f"%:{lane}",
     }
     with connection.cursor() as cursor:
         cursor.execute(_BEAT.format(table=connection.ops.quote_name(HostBeat._meta.db_table)), values)
-        was_gone, silent = cursor.fetchone()
+        was_gone, silent, others = cursor.fetchone()
+    if _alive is not None:
+        _alive.value = 1 + others
     for silent_place in silent:
         _give_up(silent_place)
     return not was_gone

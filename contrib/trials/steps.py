@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MOST_SECONDS = 60.0
 LEAST_RATIO = 1.6
-DELAY = 3.0
+DELAY = 1.5
 
 
 def until(look: Callable[[], Any], seconds: float) -> Any:

@@ -33,6 +33,7 @@ _reached: Any = None  # when the last heartbeat that arrived was sent; None: the
 def prepare() -> None:
     """Make the shared number, before the processes of the lane are forked."""
     global _reached
+    hosts.share_count()
     _reached = multiprocessing.Value("d", _clock()) if connection.vendor == "postgresql" else None
 
 

@@ -137,6 +137,27 @@ def test_a_lane_that_stops_leaves_and_old_hosts_are_forgotten():
 
 @pytest.mark.db
 @pytest.mark.django_db
+def test_a_heartbeat_counts_the_hosts_of_its_lane(
+    monkeypatch: pytest.MonkeyPatch, sent: list[tuple[Any, ...]]
+):
+    monkeypatch.setattr(hosts, "_alive", None)
+    assert hosts.alive() == 1
+    hosts.share_count()
+    silent_for(5)
+    silent_for(5, lane="stock")
+    for lane in ("orders", "default"):
+        HostBeat.objects.create(
+            key=f"third:{lane}", place="third", name="third", beat_at=timezone.now(), is_gone=lane == "orders"
+        )
+    hosts.beat("orders")
+    assert hosts.alive() == 2, "this one and the second; the third one's lane is gone"
+    HostBeat.objects.update(is_gone=True)
+    hosts.beat("orders")
+    assert hosts.alive() == 1
+
+
+@pytest.mark.db
+@pytest.mark.django_db
 def test_a_heartbeat_is_one_statement(django_assert_num_queries: Any):
     with django_assert_num_queries(1):
         hosts.beat("orders")
