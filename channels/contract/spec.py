@@ -266,6 +266,9 @@ class ChannelSpec:
     help_url: str = ""
     intro: Any = ""
     orders_deduct_stock: bool = True
+    variants_by_id: bool = (
+        False  # a variant of a group is asked for by its own id (OnBuy: its SKU), not by its group's
+    )
     figures_together: bool = False  # price and stock of a SKU are sent in one call
     reference_data: ReferenceData = ReferenceData()
     listing_rules: ListingRules = field(default_factory=ListingRules)
