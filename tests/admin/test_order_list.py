@@ -261,15 +261,15 @@ def test_orders_and_their_lines_are_exported_as_filtered(owner, store):
 
 
 def test_many_order_lines_are_exported_by_a_job(owner, store, monkeypatch):
-    from oms.kit.admin import export
+    from oms.kit.admin.export import resources
     from oms.kit.background import jobs
     from oms.kit.models import Job
 
-    monkeypatch.setattr(export, "AT_ONCE", 2)
+    monkeypatch.setattr(resources, "AT_ONCE", 2)
     order = desk_data.order(store, *[desk_data.line("MUG-RED", 1, external_id=f"l{n}") for n in range(3)])
 
     response = file_of(owner, 1, "order_number", "quantity")
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
     assert response.url == f"/admin/orders/order/jobs/{job.pk}/"
     while jobs.work(job.pk):
         pass
@@ -363,3 +363,18 @@ def test_a_column_has_the_heading_of_its_method_where_the_model_has_a_field_of_t
     assert "Carrier and tracking" in text
     assert "Chosen carrier" not in text
     assert "Chosen warehouse" not in text
+
+
+@pytest.mark.req("R-ORD-09")
+def test_a_row_reads_only_the_name_of_its_store(owner, store):
+    """Credentials would be decrypted anew for each of 100 rows."""
+    order = desk_data.order(store)
+    with CaptureQueriesContext(connection) as asked:
+        page = owner.get(LIST)
+    rows = [one["sql"] for one in asked if '"orders_order"."number"' in one["sql"]]
+    assert f"#{order.number}" in page.content.decode()
+    assert store.name in page.content.decode()
+    assert len(rows) == 1
+    assert '"channels_connection"."name"' in rows[0]
+    assert "credentials" not in rows[0]
+    assert "webhook_secret" not in rows[0]
