@@ -43,11 +43,9 @@ from oms.kit import doctor
 from oms.kit.background import queue
 from oms.kit.models import Problem
 from orders import tasks as order_tasks
-from orders.errors import OrderError
 from orders.inbound.orders import store_orders
 from orders.models import Order, OrderLine
 from orders.services import carriers, packing
-from orders.services.corrections.part_cancel import cancel_units
 from orders.services.handing_over import manifests
 from orders.services.stock import backorders
 from tests.orders.desk import DESK, store
@@ -357,42 +355,6 @@ class StockMachine(RuleBasedStateMachine):
                     if sku in self.shelf:
                         self.shelf[sku] -= units
                 sale.has_left = True
-        self._passes()
-
-    @precondition(lambda self: self._sales(is_workable))
-    @rule(
-        number=some.integers(0, 9),
-        line=some.integers(0, 2),
-        units=some.integers(1, 2),
-        is_restocked=some.booleans(),
-    )
-    def a_part_of_an_order_is_cancelled_by_staff(
-        self, number: int, line: int, units: int, is_restocked: bool
-    ) -> None:
-        """Units of a line are cancelled in Manifold; the store refunds them, and may put them back on sale itself."""
-        found = self._pick(number, lambda sale: sale.state == S.NEW and is_workable(sale))
-        if found is None or not self._is_up_to_date(*found):
-            return
-        shop, sale = found
-        order = Order.objects.get(connection=shop.connection, external_id=sale.number)
-        keys = sorted(sale.lines)
-        key = keys[line % len(keys)]
-        row = order.lines.filter(external_id=key).first()
-        if row is None or order.status not in ("new", "partial", "rfp"):
-            return
-        left = sum(each.quantity - each.cancelled for each in order.lines.all())
-        units = min(units, row.quantity - row.cancelled)
-        if units < 1 or left <= units:
-            return
-        try:
-            cancel_units(order_id=order.pk, units={row.pk: units}, reason="refunded", by=DESK)
-        except OrderError:
-            event("a part cannot be cancelled")
-            return
-        event("a part is cancelled")
-        sale.dropped[key] = sale.dropped.get(key, 0) + units
-        self._passes()
-        shop.refund(sale, key, units, self.now, restock=is_restocked)
         self._passes()
 
     def _ordered(self, order: Order, sku: str) -> int:
