@@ -2,7 +2,7 @@
 """Two stores and one warehouse, whatever happens in whatever order: the stock is right after everything has settled.
 
 A plain model (`tests.support.two_shops`) stands beside Manifold. Orders come before and after their product; they are
-edited, refunded in part, cancelled, get statuses that nobody knows; stock is received, counted and lost; a person
+edited, cancelled, get statuses that nobody knows; stock is received, counted and lost; a person
 changes a figure in a shop; pages are imported and stock is sent at any moment; tasks of the queue are late or lost.
 After it has settled, on hand, allocated and what every shop shows equal the model, and every check of the doctor holds.
 
