@@ -124,19 +124,19 @@ def applied(found: Any) -> None:
 
 def peer(path: Path, *, passes: int) -> None:
     """Import the first rows of a workbook with django-import-export as its documentation shows, once or with a preview."""
-    import tablib
     from import_export.resources import ModelResource
+    from tablib.core import Dataset
 
     from catalogue.models import Variant
 
-    class Rows(ModelResource):  # type: ignore[misc]
+    class Rows(ModelResource):
         class Meta:
             model = Variant
             import_id_fields = ("sku",)
             fields = ("sku", "price", "weight_grams")
 
     for number in range(passes):
-        data = tablib.Dataset().load(path.read_bytes(), format="xlsx")
+        data = Dataset().load(path.read_bytes(), format="xlsx")
         shown = Rows().import_data(data, dry_run=number + 1 < passes, raise_errors=True)
         assert shown.totals["update"] == PEER_ROWS, shown.totals
 
