@@ -73,7 +73,7 @@ def test_a_day_is_a_day_with_its_format(tmp_path: Path) -> None:
         sheet = add_sheet(book, "Sheet")
         form = style_of(book.add_format({"num_format": "yyyy-mm-dd"}))
         sheet.write_line(0, [sheet.number_of(date(2026, 11, 3))], [form])
-    assert load_workbook(tmp_path / "file.xlsx").worksheets[0]["A1"].value == datetime(2026, 11, 3)
+    assert load_workbook(tmp_path / "file.xlsx").worksheets[0]["A1"].value == datetime(2026, 11, 3)  # noqa: DTZ001  workbooks have no zones
 
 
 def test_lines_follow_cells_with_notes_and_formats(tmp_path: Path) -> None:

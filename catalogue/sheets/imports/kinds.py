@@ -13,7 +13,7 @@ from catalogue.services.selling_prices import sale_days
 from catalogue.sheets import kits as kit_sheet
 from catalogue.sheets import prices as price_sheet
 from catalogue.sheets import products as product_sheet
-from catalogue.sheets.imports import kits, sku_mappings
+from catalogue.sheets.imports import kits, listings, sku_mappings
 from catalogue.sheets.imports.groups import group_of
 from catalogue.sheets.imports.prices import PricePart
 from catalogue.sheets.imports.products import ProductPart
@@ -95,6 +95,18 @@ def register() -> None:
             export=kits.rows,
             export_count=lambda: KitComponent.objects.count(),
             help=_("What kits are made of, one row for each component."),
+        )
+    )
+    kinds.register(
+        kinds.ImportKind(
+            sheet=listings.LISTINGS,
+            permissions=("catalogue.change_listing",),
+            export_permission="catalogue.export_listing",
+            parts=[listings.ListingPart()],
+            export=listings.rows,
+            export_count=listings.count,
+            allowed=store_names,
+            help=_("Listings of products on stores: new drafts, and changes of drafts and listings."),
         )
     )
     kinds.register(
