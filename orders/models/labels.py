@@ -24,7 +24,7 @@ from orders.models.shipment import Shipment
 class CarrierAccount(models.Model):
     """How labels are bought with one account at a carrier. Its credentials, state and call log are its connection's.
 
-    `last_number` counts the numbers of a house carrier; its row is locked while one is taken.
+    `last_number` counts the numbers of own delivery; its row is locked while one is taken.
     """
 
     connection = models.OneToOneField(

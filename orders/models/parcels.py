@@ -15,7 +15,7 @@ from orders.models.shipment import Shipment
 class Parcel(models.Model):
     """A shipment as its carrier sees it. `state` is computed from all events, so their sequence makes no difference.
 
-    `poll_at`: when the carrier is asked next. `expected_at`: the day of delivery that the carrier tells. `applied`: the
+    `poll_at`: when the carrier is asked next. `expected_at`: the day of delivery that the carrier gives. `applied`: the
     state up to which the order was moved.
     """
 

@@ -56,7 +56,7 @@ class CarrierAdapter(ChannelAdapter):
         raise self.cannot(CarrierCapability.SERVICES)
 
     def rates(self, request: LabelRequest) -> Sequence[Service]:
-        """Return the services that can carry this parcel, with their prices where the carrier tells them."""
+        """Return the services that can carry this parcel, with their prices where the carrier has them."""
         raise self.cannot(CarrierCapability.RATES)
 
     def buy(self, request: LabelRequest) -> Bought:
