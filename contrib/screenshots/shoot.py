@@ -6,7 +6,7 @@
 The pages are found by their links, from Home on, one page of each kind: keys in an address are the same page. So it works
 on every version that runs, and changes nothing: it only follows links. The server is one of `make run`, or one with the
 demo (`manage.py loaddata demo`). `OMS_CHROMIUM` names the browser; the person is `--user` (default: admin).
-A page that is wider than its window, or that answers with an error, is printed.
+A page or a table that is too wide, and a page that answers with an error, is printed.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ TALLEST = 2600  # pixels of a picture; the rest of a page is more of the same
 NUMBER_OF_ROWS = """() => [...document.querySelectorAll('main table.d-table tbody tr, main table tbody tr')]
     .filter((row) => { const box = row.getBoundingClientRect(); return box.height > 0 && box.bottom <= innerHeight; }).length"""
 TOO_WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+#: Tables that are wider than their card, and by how much: something in them is out of sight.
+WIDE_TABLES = """() => [...document.querySelectorAll('table')].map((t) => t.getBoundingClientRect().width - t.parentElement.clientWidth)
+    .filter((more) => more > 2).map(Math.round)"""
 LINKS = "() => [...document.querySelectorAll('a[href]')].map((a) => a.href)"
 
 
@@ -89,6 +92,8 @@ def take(page: Page, address: str, folder: Path) -> None:
         print(f"{kind}: status {answer.status if answer else 'none'}", flush=True)
         return
     rows = page.evaluate(NUMBER_OF_ROWS)
+    for more in page.evaluate(WIDE_TABLES):
+        print(f"{kind}: a table is {more} px wider than its card", flush=True)
     for width, size in SIZES.items():
         page.set_viewport_size(size)
         page.wait_for_timeout(150)
