@@ -170,6 +170,9 @@ class ManifestPage(Page):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         manifest = get_object_or_404(Manifest.objects.select_related("carrier", "warehouse", "author"), pk=pk)
         self.title = gettext("Manifest %s") % manifest
+        if "paper" in request.GET:
+            wanted = whole_number(request.GET["paper"]) or 0
+            return self._paper(request, get_object_or_404(CloseOut, pk=wanted, manifest=manifest))
         shipments = list(
             manifest.shipments.select_related("order__connection")
             .prefetch_related("lines__line")
@@ -196,6 +199,17 @@ class ManifestPage(Page):
             units=sum(row.quantity for shipment in shipments for row in shipment.lines.all()),
         )
 
+    def _paper(self, request: HttpRequest, row: CloseOut) -> HttpResponse:
+        """Return the PDF of a carrier's own manifest."""
+        try:
+            content = close_outs.paper(row)
+        except OrderError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(reverse("admin:orders_manifest_change", args=[row.manifest_id]))
+        answer = HttpResponse(content, content_type="application/pdf")
+        answer["Content-Disposition"] = f'inline; filename="manifest-{row.pk}.pdf"'
+        return answer
+
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Ask a carrier again that refused its own manifest."""
         manifest = get_object_or_404(Manifest, pk=pk)
@@ -208,23 +222,6 @@ class ManifestPage(Page):
         else:
             messages.success(request, gettext("The carrier is asked again for its manifest."))
         return HttpResponseRedirect(reverse("admin:orders_manifest_change", args=[pk]))
-
-
-class CarrierPaper(Page):
-    """The PDF of a carrier's own manifest."""
-
-    permission = VIEW
-
-    def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        row = get_object_or_404(CloseOut, pk=pk)
-        try:
-            content = close_outs.paper(row)
-        except OrderError as error:
-            messages.error(request, str(error))
-            return HttpResponseRedirect(reverse("admin:orders_manifest_change", args=[row.manifest_id]))
-        answer = HttpResponse(content, content_type="application/pdf")
-        answer["Content-Disposition"] = f'inline; filename="manifest-{row.number}.pdf"'
-        return answer
 
 
 class ManifestCarrier(CarrierFilter):
@@ -291,11 +288,6 @@ class ManifestAdmin(ListAdmin):
         new = NewManifest.as_view(admin_site=self.admin_site)
         return [
             path("add/", self.admin_site.admin_view(new), name="orders_manifest_add"),
-            path(
-                "carrier/<int:pk>/",
-                self.admin_site.admin_view(CarrierPaper.as_view(admin_site=self.admin_site)),
-                name="orders_manifest_carrier",
-            ),
             *super().get_urls(),
         ]
 

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from channels.models import Connection, OutboxMessage
-from channels.push import preview
+from channels.push import outbox, preview
 from channels.stores import services
 from tests import factories
 
@@ -20,7 +20,7 @@ def store() -> Connection:
     made = factories.store("UK shop", maps={"leeds": 1}, is_read_only=True)
     factories.stocked("MUG", connection=made, leeds=4)
     factories.stocked("TEE", connection=made, leeds=2)
-    OutboxMessage.objects.update(sent=0, wanted=1)
+    outbox.touch_all(connection=made, topic="stock")
     return made
 
 
@@ -37,20 +37,22 @@ def page(store: Connection) -> str:
 def test_lines_are_left_out_and_the_rest_is_sent(owner, store):
     lines = {line.what: line for _topic, line in preview.plan(store, topics=["stock"])}
     assert {what: (line.old, line.new) for what, line in lines.items()} == {
-        "MUG": ("", "4"),
-        "TEE": ("", "2"),
+        "Stock of MUG": ("", "4"),
+        "Stock of TEE": ("", "2"),
     }
     assert all(line.why for line in lines.values())
 
-    answer = owner.post(page(store), {"row": [lines["MUG"].message_id]}, follow=True)
+    answer = owner.post(page(store), {"row": [lines["Stock of MUG"].message_id]}, follow=True)
 
     assert [str(one) for one in answer.context["messages"]] == [
         "1 change is not sent. A later change of the same value is sent again."
     ]
-    assert [row["line"].what for row in answer.context["lines"] if row["topic"] == "stock"] == ["TEE"]
+    assert [row["line"].what for row in answer.context["lines"] if row["topic"] == "stock"] == [
+        "Stock of TEE"
+    ]
     services.switch_on(connection=store)
     due = OutboxMessage.objects.filter(connection=store, topic="stock").due()
-    assert list(due.values_list("pk", flat=True)) == [lines["TEE"].message_id]
+    assert list(due.values_list("pk", flat=True)) == [lines["Stock of TEE"].message_id]
 
 
 def test_the_export_has_the_lines_that_are_left(owner, store):
@@ -65,7 +67,7 @@ def test_the_export_has_the_lines_that_are_left(owner, store):
 def test_nothing_of_another_store_and_nothing_without_a_choice_is_left_out(owner, store):
     other = factories.store("Other", maps={"leeds": 1}, is_read_only=True)
     factories.stocked("CAP", connection=other, leeds=1)
-    OutboxMessage.objects.update(sent=0, wanted=1)
+    outbox.touch_all(connection=other, topic="stock")
     theirs = OutboxMessage.objects.filter(connection=other)
 
     for data in ({"row": list(theirs.values_list("pk", flat=True))}, {}, {"row": ["x", ""]}):

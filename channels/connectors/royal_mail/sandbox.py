@@ -123,7 +123,7 @@ class RoyalMailSandbox(Sandbox):
             "service": row["postageDetails"]["serviceCode"],
         }
         self.orders[key] = order
-        answer = {}
+        answer: dict[str, Any] = {}
         wants = (row.get("label") or {}).get("includeLabelInResponse")
         if (
             wants

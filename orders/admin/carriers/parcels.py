@@ -30,6 +30,18 @@ ATTENTION = (
 )
 
 
+def _under_way(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows & Parcel.objects.under_way()
+
+
+def _late(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows & Parcel.objects.late(timezone.now())
+
+
+def _silent(rows: QuerySet[Any]) -> QuerySet[Any]:
+    return rows & Parcel.objects.silent(timezone.now())
+
+
 class ParcelPage(Page):
     """A parcel is shown on the page of its order."""
 
@@ -47,9 +59,9 @@ class ParcelAdmin(ListAdmin):
 
     is_read_only = True
     tabs = (
-        Tab("under_way", _("Under way"), lambda rows: rows.under_way()),
-        Tab("late", _("Late"), lambda rows: rows.late(timezone.now())),
-        Tab("silent", _("No news"), lambda rows: rows.silent(timezone.now())),
+        Tab("under_way", _("Under way"), _under_way),
+        Tab("late", _("Late"), _late),
+        Tab("silent", _("No news"), _silent),
         Tab("attention", _("Needs attention"), lambda rows: rows.filter(state__in=ATTENTION)),
         Tab("all", _("All")),
     )
