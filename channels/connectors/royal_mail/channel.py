@@ -16,7 +16,7 @@ SPEC = CarrierSpec(
     capabilities=channel_capabilities(),
     carrier_capabilities={
         C.SERVICES: no(_("Click & Drop has no list of services: enter the service code of your contract.")),
-        C.RATES: no(_("Click & Drop tells no prices: your contract has them.")),
+        C.RATES: no(_("Click & Drop shows no prices: your contract has them.")),
         C.BUY: yes(),
         C.PDF: yes(),
         C.PNG: no(_PDF_ONLY),
