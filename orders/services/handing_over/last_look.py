@@ -84,7 +84,7 @@ def look(order_ids: Collection[int]) -> list[Answer]:
     by_store: dict[int, dict[str, int]] = defaultdict(dict)
     for pk, store_id, external_id in orders.values_list("pk", "connection", "external_id"):
         by_store[store_id][external_id] = pk
-    stores = Connection.objects.in_bulk(by_store)
+    stores: dict[int, Connection] = Connection.objects.in_bulk(by_store)
     modes = dict(OrderSettings.objects.filter(pk__in=by_store).values_list("pk", "last_look"))
     until = _clock() + TOTAL_SECONDS
     answers = []
