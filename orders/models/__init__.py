@@ -13,7 +13,7 @@ from orders.models.returns import Return, ReturnLine
 from orders.models.rules import OrderRule, RuleApplication, RuleState
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
-from orders.models.shipment import Manifest, Shipment, ShipmentLine
+from orders.models.shipment import ChannelCheck, Manifest, Shipment, ShipmentLine
 
 __all__ = [
     "Allocation",
@@ -22,6 +22,7 @@ __all__ = [
     "CarrierAccount",
     "CarrierMap",
     "CarrierRule",
+    "ChannelCheck",
     "DayFigures",
     "Document",
     "DocumentSettings",

@@ -29,7 +29,8 @@ from oms.kit.models import Job
 from orders.documents import printing
 from orders.domain.moves import BY_NAME
 from orders.models import Order, OrderRule, Parcel
-from orders.services import decisions, manifests, moves, packing
+from orders.services import decisions, moves, packing
+from orders.services.handing_over import manifests
 from orders.services.labels import accounts as carrier_accounts
 from orders.services.labels import bulk as labels_bulk
 from orders.services.returns.requests import request_return

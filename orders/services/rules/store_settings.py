@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from channels.models import Connection
 from oms.kit.authors import audit
-from orders.choices import Routing
+from orders.choices import LastLook, Routing
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap, OrderSettings
 
@@ -21,6 +21,7 @@ FIELDS = (
     "ship_within_hours",
     "has_pick_step",
     "routing",
+    "last_look",
 )
 
 
@@ -36,6 +37,7 @@ def set_order_settings(
     require_tracking: bool = False,
     has_pick_step: bool = True,
     routing: str = Routing.PRIORITY,
+    last_look: str = LastLook.WARN,
 ) -> OrderSettings:
     """Change the order settings of a store. The dates of orders that were imported before do not change.
 
@@ -47,6 +49,8 @@ def set_order_settings(
         raise OrderError(_("Hours and days must be 0 or more."))
     if routing and routing not in Routing.values:
         raise OrderError(_("Choose the sequence of the warehouses."))
+    if last_look and last_look not in LastLook.values:
+        raise OrderError(_("Choose what the last look before a manifest does."))
     old = OrderSettings.objects.filter(connection=connection).first() or OrderSettings(connection=connection)
     before = audit.snapshot(old, FIELDS)
     row, _made = OrderSettings.objects.update_or_create(
@@ -60,6 +64,7 @@ def set_order_settings(
             "require_tracking": require_tracking,
             "has_pick_step": has_pick_step,
             "routing": routing or Routing.PRIORITY,
+            "last_look": last_look or LastLook.WARN,
         },
     )
     if changes := audit.difference(before, audit.snapshot(row, FIELDS)):
