@@ -50,7 +50,7 @@ def try_rule(rule: OrderRule, *, days: int = DAYS) -> Trial:
     stored = OrderLine.objects.filter(order__placed_at__gte=since).order_by("-order__placed_at")
     if orders:
         stored = stored.filter(order__placed_at__gte=orders[-1].placed_at)
-    for line in stored.only("order", "variant", "sku", "needs_parcel", "quantity", "cancelled"):
+    for line in stored.only("order", "parent", "variant", "sku", "needs_parcel", "quantity", "cancelled"):
         lines.setdefault(line.order_id, []).append(line)
     facts = facts_of(
         [(order, order.connection.channel, lines.get(order.pk, [])) for order in orders], compiled.needs
