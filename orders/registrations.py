@@ -60,6 +60,7 @@ def connect() -> None:
     ):
         streams.register_sink(stream, orders.store_orders)
         streams.register_vanished(stream, vanished.orders_vanished)
+        streams.register_finished(stream, vanished.request_unseen)
     first_sync.register_carrier_sink(carriers.import_carrier_list)
     status_map.register_applier(problems.apply_status_map)
     handler = fulfilment_handler.FulfilmentHandler()
