@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.choices import ParcelStatus
 from orders.models.labels import CarrierAccount
+from orders.models.querysets import ParcelQuerySet
 from orders.models.shipment import Shipment
 
 
@@ -34,6 +35,8 @@ class Parcel(models.Model):
     heard_at = models.DateTimeField(_("last news"), default=timezone.now)
     poll_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ParcelQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("parcel")
