@@ -21,7 +21,7 @@ from orders.domain.announcing import announce_shipments, with_reason
 from orders.domain.moves import not_sent_reason, refusal
 from orders.models import Carrier, Manifest, Shipment
 from orders.services.apply_moves import MoveOutcome
-from orders.services.handing_over import last_look
+from orders.services.handing_over import close_outs, last_look
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -111,6 +111,8 @@ def create_manifest(
                 )
             )
         unit.flush(by)
+        if manifest is not None:
+            close_outs.want(manifest)
     return ManifestResult(manifest, outcomes)
 
 
