@@ -29,6 +29,7 @@ SERVICES: Mapping[str, Callable[..., list[MoveOutcome]]] = {
     "approve": decisions.approve,
     "mark_paid": decisions.mark_paid,
     "release": packing.release,
+    "release_part": packing.release_part,
     "pack": packing.pack,
     "ready_to_ship": packing.mark_ready_to_ship,
     "hand_over": manifests.hand_over,

@@ -65,6 +65,7 @@ def test_no_tab_shows_a_move_that_none_of_its_statuses_allows():
     ("tab", "buttons"),
     [
         ("new", ["release", "cancel", "hold"]),
+        ("partial", ["release_part", "cancel", "hold"]),
         ("rfp", ["pack", "undo_packing", "cancel", "hold"]),
         ("packed", ["ready_to_ship", "undo_packing", "hold"]),
         ("rts", ["undo_packing", "hold"]),
