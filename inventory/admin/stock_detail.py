@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Exists, OuterRef
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from catalogue.models import ListingVariant
 from inventory import callbacks
+from inventory.errors import StockError
 from inventory.models import StockItem
+from inventory.services import shelves
 from oms.kit.admin.pages import Page
 from oms.kit.admin.panels import panels_of
 
@@ -50,5 +53,17 @@ class StockItemPage(Page):
             others=list(item.variant.stock_items.exclude(pk=item.pk).select_related("warehouse")),
             movements=movements[:HISTORY_ROWS],
             more=len(movements) > HISTORY_ROWS,
+            most_shelf=shelves.MOST,
             units=ngettext("%d unit", "%d units", item.on_hand) % item.on_hand,
         )
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Set the shelf."""
+        item = get_object_or_404(StockItem, pk=pk)
+        try:
+            shelf = shelves.set_shelf(item.pk, request.POST.get("shelf", ""))
+            text = gettext("The shelf is %s.") % shelf if shelf else gettext("The shelf was removed.")
+            messages.success(request, text)
+        except StockError as error:
+            messages.error(request, str(error))
+        return HttpResponseRedirect(reverse("admin:inventory_stockitem_change", args=[item.pk]))

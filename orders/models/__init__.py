@@ -14,6 +14,7 @@ from orders.models.rules import OrderRule, RuleApplication, RuleState
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
 from orders.models.shipment import Manifest, Shipment, ShipmentLine
+from orders.models.waves import PickWave, WaveTote
 
 __all__ = [
     "Allocation",
@@ -41,6 +42,7 @@ __all__ = [
     "PackingSession",
     "Parcel",
     "ParcelEvent",
+    "PickWave",
     "ReportDay",
     "ReportState",
     "Return",
@@ -51,6 +53,7 @@ __all__ = [
     "ShipmentLine",
     "SkuFigures",
     "WarehouseFigures",
+    "WaveTote",
     "WmsEvent",
     "money_field",
 ]

@@ -60,6 +60,15 @@ class OrderSettings(models.Model):
             "Off: New orders are on the ship station too. It releases, packs and marks them ready to ship at once."
         ),
     )
+    weight_tolerance = models.PositiveSmallIntegerField(
+        _("weight check: tolerance (%)"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Pack by scanning asks for the weight of the parcel and compares it with the weights of the SKUs. Empty: no"
+            " weight is asked for."
+        ),
+    )
     has_carrier_rules = models.BooleanField(
         default=False, editable=False, help_text=_("Whether the store has a table of carriers.")
     )

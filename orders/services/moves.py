@@ -22,7 +22,7 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 #: Kind of the jobs that move many orders; it is stored in their rows.
 JOB = "orders.move"
 #: Orders that one step of a job moves.
-BATCH_SIZE = 50
+BATCH_SIZE = 250
 
 #: The service of each move.
 SERVICES: Mapping[str, Callable[..., list[MoveOutcome]]] = {

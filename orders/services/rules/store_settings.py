@@ -21,6 +21,7 @@ FIELDS = (
     "ship_within_hours",
     "has_pick_step",
     "routing",
+    "weight_tolerance",
 )
 
 
@@ -36,6 +37,7 @@ def set_order_settings(
     require_tracking: bool = False,
     has_pick_step: bool = True,
     routing: str = Routing.PRIORITY,
+    weight_tolerance: int | None = None,
 ) -> OrderSettings:
     """Change the order settings of a store. The dates of orders that were imported before do not change.
 
@@ -45,6 +47,8 @@ def set_order_settings(
         raise OrderError(_("The carrier “%s” is not active. Choose another one.") % default_carrier)
     if min(unpaid_hold_hours, action_window_days, ship_within_hours) < 0:
         raise OrderError(_("Hours and days must be 0 or more."))
+    if weight_tolerance is not None and not 0 <= weight_tolerance <= 100:
+        raise OrderError(_("The tolerance of the weight is 0 to 100 %."))
     if routing and routing not in Routing.values:
         raise OrderError(_("Choose the sequence of the warehouses."))
     old = OrderSettings.objects.filter(connection=connection).first() or OrderSettings(connection=connection)
@@ -60,6 +64,7 @@ def set_order_settings(
             "require_tracking": require_tracking,
             "has_pick_step": has_pick_step,
             "routing": routing or Routing.PRIORITY,
+            "weight_tolerance": weight_tolerance,
         },
     )
     if changes := audit.difference(before, audit.snapshot(row, FIELDS)):

@@ -32,7 +32,7 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 log = logging.getLogger(__name__)
 
 #: Orders of one transaction.
-BATCH_SIZE = 200
+BATCH_SIZE = 500
 
 #: Statuses of orders that may wait for stock.
 WAITING = (OrderStatus.PARTIAL, OrderStatus.NEW, OrderStatus.UNPAID, OrderStatus.DRAFT)
