@@ -181,7 +181,8 @@ def make_orders(stores: list[Any]) -> None:
     from oms.kit.authors.actors import SYSTEM
     from orders.inbound import orders as inbound
     from orders.models import Order, Shipment
-    from orders.services import carriers, completion, decisions, manifests, packing
+    from orders.services import carriers, completion, decisions, packing
+    from orders.services.handing_over import manifests
     from tests import factories
 
     now = timezone.now()

@@ -16,7 +16,8 @@ from channels.ops.hooks import sources as hook_sources
 from channels.pull import streams
 from channels.push import retention
 from channels.reconcile import repairs, runs, schedule
-from channels.stores import first_sync, health_text, pull_jobs, push_jobs, remote_options, status_map
+from channels.stores import first_sync, pull_jobs, push_jobs, remote_options, status_map
+from channels.stores.health import health_text
 from channels.workers import enqueue, failed_tasks, heartbeat
 from oms.kit.api import site
 from oms.kit.authors import audit

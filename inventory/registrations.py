@@ -8,7 +8,8 @@ from catalogue import callbacks
 from channels import tasks
 from channels.contract.spec import Lane
 from channels.push import outbox, topics
-from channels.stores import first_sync, health_text
+from channels.stores import first_sync
+from channels.stores.health import health_text
 from inventory import alert_causes, doctor_checks, first_sync_report, push, stock_changes, stock_figures
 from inventory.api import hook_events
 from inventory.api import stock as stock_api

@@ -7,7 +7,8 @@ from channels.ops import retention as reading
 from channels.ops.alerts import checks as alerts
 from channels.reconcile import differences
 from oms.accounts.sessions import SessionStore
-from oms.kit.admin import export, pages
+from oms.kit.admin import pages
+from oms.kit.admin.export import resources as list_exports
 from oms.kit.api import keys
 from oms.kit.background import jobs
 from oms.kit.imports import services as imports
@@ -24,7 +25,7 @@ def daily() -> None:
             if prune() == 0:
                 break
     alerts.prune()
-    export.prune()
+    list_exports.prune()
     imports.prune()
     files.prune()
     SessionStore.clear_expired()

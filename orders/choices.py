@@ -97,6 +97,14 @@ class Routing(models.TextChoices):
     NEAREST = "nearest", _("The nearest to the address first")
 
 
+class LastLook(models.TextChoices):
+    """Whether the channel is asked for its orders before a manifest is created, and what follows without an answer."""
+
+    WARN = "warn", _("Ask, and warn where there is no answer")
+    BLOCK = "block", _("Ask, and do not hand over without an answer")
+    OFF = "off", _("Do not ask")
+
+
 class AllocationState(models.TextChoices):
     """How many of the units that an order needs are allocated to it."""
 

@@ -25,7 +25,9 @@ from orders.api import parcels as parcels_api
 from orders.api import wms as wms_api
 from orders.documents import printing
 from orders.domain import carriers
-from orders.inbound import orders, parcels, remap_statuses, vanished, wms_recall, wms_shipping
+from orders.inbound import orders, parcels, remap_statuses, vanished
+from orders.inbound.wms import recall as wms_recall
+from orders.inbound.wms import shipping as wms_shipping
 from orders.ops import alert_causes, doctor_checks, reconcile, search_kinds, search_refresh
 from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler

@@ -44,7 +44,7 @@ from channels.models import (
 from channels.models.fields import Secrets
 from channels.sandbox.server import Running
 from channels.stores import connect, pull_jobs, services
-from channels.stores.health_text import health_of
+from channels.stores.health.health_text import health_of
 from inventory.models import StockItem
 from inventory.services import adjust as stock
 from oms.kit.authors.actors import SYSTEM

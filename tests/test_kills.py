@@ -31,7 +31,8 @@ from inventory.models import OpeningStock, StockItem, StockMovement
 from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Job, Problem
 from orders.models import Order, OrderEvent
-from orders.services import carriers, manifests, packing
+from orders.services import carriers, packing
+from orders.services.handing_over import manifests
 from tests.support.workers import work
 from tests.test_main_flow import broken_invariants
 

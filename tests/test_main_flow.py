@@ -19,7 +19,8 @@ from oms.kit import doctor
 from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from orders.models import Order
-from orders.services import carriers, manifests, packing
+from orders.services import carriers, packing
+from orders.services.handing_over import manifests
 from tests.support.workers import work
 
 pytestmark = pytest.mark.django_db(transaction=True)

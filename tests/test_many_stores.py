@@ -16,7 +16,7 @@ from channels.contract.registry import specs
 from channels.models import Connection, OutboxMessage, SyncStream
 from channels.pull import runner
 from channels.stores import connect, services
-from channels.stores.health_text import health_of
+from channels.stores.health.health_text import health_of
 from inventory.models import StockItem
 from inventory.services import adjust as stock
 from oms.kit.authors.actors import SYSTEM

@@ -23,8 +23,9 @@ from inventory.models import StockItem, StockMovement
 from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Job, Problem
 from orders.models import Allocation, Order, OrderEvent, OrderSettings, Shipment
-from orders.services import carriers, completion, decisions, manifests, packing
+from orders.services import carriers, completion, decisions, packing
 from orders.services import problems as problems_services
+from orders.services.handing_over import manifests
 from tests.support.workers import work
 from tests.test_main_flow import broken_invariants
 

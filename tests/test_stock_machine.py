@@ -45,7 +45,8 @@ from oms.kit.models import Problem
 from orders import tasks as order_tasks
 from orders.inbound.orders import store_orders
 from orders.models import Order, OrderLine
-from orders.services import carriers, manifests, packing
+from orders.services import carriers, packing
+from orders.services.handing_over import manifests
 from orders.services.stock import backorders
 from tests.orders.desk import DESK, store
 from tests.support.two_shops import HOLDING, STATUS, S, Sale, Shop

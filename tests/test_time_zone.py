@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from channels.stores import run_history
+from channels.stores.health import run_history
 from oms.kit.admin import charts
 from oms.kit.admin.badges import ago, due, span_text
 from oms.middleware import ZONE_COOKIE as COOKIE

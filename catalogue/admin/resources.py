@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext_lazy as _
 
 from catalogue.models import Listing, Product, Variant
-from oms.kit.admin.export import ExportField, ExportResource
+from oms.kit.admin.export.resources import ExportField, ExportResource
 
 
 class ProductResource(ExportResource):

@@ -21,7 +21,7 @@ from channels.models import CallLog, Connection
 from oms.kit.admin import panels
 from oms.kit.admin.badges import ago, badge
 from oms.kit.admin.changelist import TAB, KeysetChangeList
-from oms.kit.admin.export import ExportField, ExportResource
+from oms.kit.admin.export.resources import ExportField, ExportResource
 from oms.kit.admin.filters import ChoiceFilter, SinceFilter, TextFilter, UntilFilter
 from oms.kit.admin.lists import Empty, Tab
 from oms.kit.admin.pages import Crumb

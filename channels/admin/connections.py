@@ -20,9 +20,9 @@ from channels.admin.store.page import ADD, CHANNELS, INTEGRATIONS, StoresPage
 from channels.contract.registry import specs
 from channels.contract.spec import Stream
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncStream
-from channels.stores import run_history
-from channels.stores.freshness import stock_of
-from channels.stores.health_text import healths_of
+from channels.stores.health import run_history
+from channels.stores.health.freshness import stock_of
+from channels.stores.health.health_text import healths_of
 from oms.kit.admin import panels
 from oms.kit.admin.base import ModelAdmin
 from oms.kit.admin.pages import Page, routes

@@ -24,7 +24,7 @@ from channels.stores import first_sync
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import NOTHING, ago, badge, number
 from oms.kit.admin.changelist import KeysetChangeList
-from oms.kit.admin.export import ExportField, ExportResource
+from oms.kit.admin.export.resources import ExportField, ExportResource
 from oms.kit.admin.filters import SinceFilter, TextFilter, UntilFilter
 from oms.kit.admin.lists import Empty, ListAdmin, Tab
 from oms.kit.admin.pages import Crumb, Page

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.models import Connection
 from channels.pull import streams
 from channels.stores import first_sync
-from channels.stores.health_text import Health, health_of
+from channels.stores.health.health_text import Health, health_of
 from oms.kit.admin.badges import span_text
 from oms.kit.background import jobs
 from oms.kit.models import Job

@@ -26,7 +26,7 @@ from oms.kit.admin import panels
 from oms.kit.admin.actions import BulkAction, Outcome
 from oms.kit.admin.badges import ago, number
 from oms.kit.admin.changelist import KeysetChangeList
-from oms.kit.admin.export import ExportField, ExportResource
+from oms.kit.admin.export.resources import ExportField, ExportResource
 from oms.kit.admin.filters import ChoiceFilter
 from oms.kit.admin.lists import Empty, Tab
 from oms.kit.admin.pages import Crumb

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from ninja import Path, Schema
 
 from channels.models import Connection
-from channels.stores import health_text
+from channels.stores.health import health_text
 from oms.kit.api.areas import Area
 from oms.kit.api.errors import not_found
 from oms.kit.api.fields import Key

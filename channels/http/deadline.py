@@ -5,7 +5,31 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+_limit = threading.local()
+
+
+@contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Limit the requests that this thread makes in the block to so many seconds together, waits included.
+
+    A request that does not end in time fails like one without an answer. A limit inside another one cannot be longer.
+    """
+    before = getattr(_limit, "until", None)
+    until = time.monotonic() + seconds
+    _limit.until = until if before is None else min(until, before)
+    try:
+        yield
+    finally:
+        _limit.until = before
+
+
+def block_left() -> float:
+    """Return the seconds that the block `at_most` of this thread has left; without one, infinity."""
+    until = getattr(_limit, "until", None)
+    return float("inf") if until is None else max(until - time.monotonic(), 0.0)
 
 
 class Deadline:

@@ -33,6 +33,7 @@ MAX_COOKIES = 50  # of one session
 TOTAL_SECONDS = 60.0
 LONGEST_WAIT_SECONDS = 3.0  # that a call waits for the rate limit of its store before it raises `RateLimited`
 USER_AGENT = "ManifoldOMS/1 (+order management)"
+_NO_TIME = 0.001  # seconds, for a request whose block has no time left: it fails at once
 _REDIRECTS = {301, 302, 303, 307, 308}
 _MAX_HOPS = 3
 
@@ -101,7 +102,8 @@ class ChannelSession:
         """Make one request and return its answer, or raise one of the five errors.
 
         `timeout` is (connecting, waiting for the next bytes), `total` limits the whole call; in seconds. `classify`
-        replaces the default table of errors for its channel; it returns None for a good answer.
+        replaces the default table of errors for its channel; it returns None for a good answer. A block
+        `deadline.at_most` shortens both.
         """
         self._take_request(method.upper())
         request = requests.Request(method, url, params=_pairs(params), headers=dict(headers or {}), data=body)
@@ -157,7 +159,7 @@ class ChannelSession:
         """
         if not self._shares_quota:
             return
-        until = time.monotonic() + LONGEST_WAIT_SECONDS
+        until = time.monotonic() + min(LONGEST_WAIT_SECONDS, http_deadline.block_left())
         if self.connection.pk:
             windows = rate_limit.windows_of(self.connection, method)
             known = rate_limit.take_known(self.connection)
@@ -191,6 +193,8 @@ class ChannelSession:
         started, at = time.monotonic(), timezone.now()
         answer: Answer | None = None
         failure: ChannelError | None = None
+        total = min(total, http_deadline.block_left())
+        timeout = (min(timeout[0], total or _NO_TIME), min(timeout[1], total or _NO_TIME))
         deadline = http_deadline.Deadline(total)
         try:
             ssrf.check_literal(parts.hostname, port)

@@ -13,7 +13,7 @@ from channels.contract.registry import specs, system_specs
 from channels.models import Connection, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.models.fields import cipher
 from channels.ops import credentials
-from channels.stores import freshness, health
+from channels.stores.health import alarms, freshness
 from channels.workers import heartbeat
 from oms.kit import doctor
 from oms.kit.doctor import Finding
@@ -74,7 +74,7 @@ def stores_work() -> Finding:
     troubled = [
         f"{store.name}: {words}"
         for store in Connection.objects.connected().order_by("name")
-        if (words := health.alarm(store))
+        if (words := alarms.alarm(store))
     ]
     return Finding(not troubled, _listed(troubled))
 

@@ -403,7 +403,7 @@ def manifest(lab: Lab) -> Any:
     """Create the manifest: the order is Shipped in the shop's admin."""
     from oms.kit.authors.actors import SYSTEM
     from orders.models import Shipment
-    from orders.services import manifests
+    from orders.services.handing_over import manifests
 
     shipment = Shipment.objects.select_related("carrier", "warehouse").get(order=lab.order(lab.order_id))
     carrier, warehouse = shipment.carrier, shipment.warehouse

@@ -16,7 +16,7 @@ from inventory.admin.reports import EXPORT, SHOWN, StockReport
 from inventory.errors import StockError
 from inventory.reports.exposure import WEEKS, exposed
 from inventory.services.exposure import set_buffer
-from oms.kit.admin.export_files import table_file
+from oms.kit.admin.export.files import table_file
 from oms.kit.admin.pages import add
 from oms.kit.numbers import whole_number
 

@@ -17,7 +17,7 @@ from catalogue.models import sku_key
 from inventory.admin.filters import WarehouseFilter
 from inventory.models import StockItem, StockMovement
 from oms.kit.admin.badges import ago, link, number
-from oms.kit.admin.export import ExportField, ExportResource
+from oms.kit.admin.export.resources import ExportField, ExportResource
 from oms.kit.admin.filters import ChoiceFilter, SinceFilter, UntilFilter
 from oms.kit.admin.lists import ListAdmin
 from oms.kit.admin.rows import cell

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from inventory.reports.low_stock import SOLD_IN, low_stock
 from inventory.reports.value import lines_at, values_at
 from oms.kit.admin.base import dress
-from oms.kit.admin.export_files import table_file
+from oms.kit.admin.export.files import table_file
 from oms.kit.admin.filters import day_of
 from oms.kit.admin.pages import Page, add
 

@@ -28,7 +28,7 @@ from inventory.models import StockItem, StockMovement
 from inventory.services import adjust as adjust_services
 from oms.kit.admin.badges import NOTHING, badge, money, number, thumb
 from oms.kit.admin.changelist import KeysetChangeList
-from oms.kit.admin.export import ExportField, ExportResource
+from oms.kit.admin.export.resources import ExportField, ExportResource
 from oms.kit.admin.figures import Edit, Figure, FigureChanged, LastChange
 from oms.kit.admin.filters import FlagFilter
 from oms.kit.admin.lists import Empty, ListAdmin

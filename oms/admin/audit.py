@@ -19,7 +19,7 @@ from channels.models import Connection
 from oms.kit.admin import panels
 from oms.kit.admin.badges import ago, link
 from oms.kit.admin.changelist import KeysetChangeList
-from oms.kit.admin.export import ExportField, ExportResource
+from oms.kit.admin.export.resources import ExportField, ExportResource
 from oms.kit.admin.filters import ChoiceFilter, RowFilter, SinceFilter, TextFilter, UntilFilter
 from oms.kit.admin.lists import Empty, ListAdmin
 from oms.kit.admin.rows import cell

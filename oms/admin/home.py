@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy
 
 from channels.contract.spec import Stream
 from channels.models import Connection, SyncStream
-from channels.stores import run_history
-from channels.stores.freshness import Freshness, stock_of
+from channels.stores.health import run_history
+from channels.stores.health.freshness import Freshness, stock_of
 from oms.admin import home_figures, home_needs
 from oms.kit.admin import charts
 from oms.kit.admin.badges import money_text, span_text

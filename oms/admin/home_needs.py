@@ -16,7 +16,7 @@ from catalogue.services.sku_inbox import rows as sku_inbox
 from channels.models import Alert, Connection, LaneBeat, OutboxMessage, RejectedRecord
 from channels.ops.alerts.people import HOME, person_of
 from channels.stores import alert_kinds
-from channels.stores.health_text import health_of
+from channels.stores.health.health_text import health_of
 from oms.kit.admin.pages import address
 from oms.kit.models import Problem
 from oms.kit.numbers import grouped

@@ -18,7 +18,8 @@ from inventory.services import adjust, difference_decisions, stock_differences
 from oms.kit.authors.actors import Author
 from orders.choices import OrderStatus
 from orders.models import Carrier, Order, OrderLine
-from orders.services import decisions, manifests, packing
+from orders.services import decisions, packing
+from orders.services.handing_over import manifests
 
 MAYA = Author("person", None, "Maya, warehouse")
 CENT = Decimal("0.01")

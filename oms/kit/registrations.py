@@ -6,7 +6,8 @@ from django.db.models.signals import post_migrate
 from django.urls import register_converter
 
 from oms.kit import doctor, problems
-from oms.kit.admin import actions, export
+from oms.kit.admin import actions
+from oms.kit.admin.export import resources as list_exports
 from oms.kit.background import jobs
 from oms.kit.numbers import KeyConverter
 from oms.kit.search import index, page
@@ -22,5 +23,5 @@ def connect() -> None:
     doctor.register("search_texts_are_true", index.are_true)
     post_migrate.connect(index.after_migrate, dispatch_uid="oms.kit.search")
     page.register()
-    jobs.register(export.JOB, export.work)
+    jobs.register(list_exports.JOB, list_exports.work)
     jobs.register(actions.JOB, actions.work)

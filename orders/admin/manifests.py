@@ -31,8 +31,9 @@ from orders.admin.order_page.context import MessageView, message_view
 from orders.documents.printing import PRINT
 from orders.domain.moves import SHIP
 from orders.errors import OrderError
-from orders.models import Carrier, Manifest, Shipment
-from orders.services import manifests, tracking
+from orders.models import Carrier, ChannelCheck, Manifest, Shipment
+from orders.services import tracking
+from orders.services.handing_over import last_look, manifests
 
 VIEW = ("orders.view_manifest", SHIP)
 #: Shipments on one manifest.
@@ -60,6 +61,12 @@ class NewManifest(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         carrier, warehouse = self._chosen(request.GET)
+        return self._show(carrier, warehouse)
+
+    def _show(
+        self, carrier: Carrier | None, warehouse: Warehouse | None, check: ChannelCheck | None = None
+    ) -> HttpResponse:
+        """Show the shipments that are ready. After a last look (`check`): also what each channel answered."""
         shipments: list[Shipment] = []
         if carrier and warehouse:
             ready = Shipment.objects.ready_for_manifest().filter(carrier=carrier, warehouse=warehouse)
@@ -68,6 +75,13 @@ class NewManifest(Page):
                 .prefetch_related("lines__line")
                 .order_by("ready_at", "id")[: AT_MOST + 1]
             )
+        answers = last_look.answers_of(check)
+        left_out = last_look.reasons(answers)
+        unanswered = {pk for answer in answers for pk in answer.unasked}
+        for row in shipments:
+            reason = left_out.get(row.order_id, "")
+            row.left_out = reason  # type: ignore[attr-defined]
+            row.has_no_answer = row.order_id in unanswered  # type: ignore[attr-defined]
         return self.render(
             groups=ready_groups(),
             carrier=carrier,
@@ -75,6 +89,10 @@ class NewManifest(Page):
             shipments=shipments[:AT_MOST],
             has_more=len(shipments) > AT_MOST,
             at_most=AT_MOST,
+            check=check,
+            answers=last_look.described(answers),
+            can_go=sum(not row.left_out for row in shipments[:AT_MOST]),  # type: ignore[attr-defined]
+            seconds=int(last_look.TOTAL_SECONDS),
             without_tracking=sum(
                 not row.tracking_number and tracking.expects_tracking(row.order.connection, carrier)
                 for row in shipments[:AT_MOST]
@@ -97,13 +115,27 @@ class NewManifest(Page):
         if carrier is None or warehouse is None or not ids:
             messages.warning(request, gettext("Select a carrier, a warehouse and at least one shipment."))
             return HttpResponseRedirect(request.get_full_path())
+        author = person(request.user)
+        chosen = set(Shipment.objects.filter(pk__in=ids).values_list("order", flat=True))
+        check = last_look.recorded(whole_number(request.POST.get("check", "")), carrier, warehouse)
+        if check is None or not last_look.covers(check, chosen):
+            answers = last_look.look(chosen)
+            check = last_look.record(carrier, warehouse, answers, by=author)
+            if any(answer.needs_person for answer in answers):
+                return self._show(carrier, warehouse, check)
         try:
             made = manifests.create_manifest(
-                carrier=carrier, warehouse=warehouse, shipment_ids=ids, by=person(request.user)
+                carrier=carrier,
+                warehouse=warehouse,
+                shipment_ids=ids,
+                by=author,
+                left_out=last_look.reasons(last_look.answers_of(check)),
             )
         except OrderError as error:
             messages.error(request, str(error))
             return HttpResponseRedirect(request.get_full_path())
+        if made.manifest is not None:
+            last_look.use(check, made.manifest)
         for outcome in [outcome for outcome in made.outcomes if not outcome.ok][:10]:
             messages.error(
                 request,
@@ -152,6 +184,7 @@ class ManifestPage(Page):
             sent[message.group or 0].append(message_view(message))
         return self.render(
             manifest=manifest,
+            answers=last_look.of_manifest(manifest),
             may_print=request.user.has_perm(PRINT),
             rows=[
                 (shipment, sum(row.quantity for row in shipment.lines.all()), sent[shipment.order_id])

@@ -22,8 +22,8 @@ from oms.kit.api.paging import After, Limit, Page, answer, page_of
 from orders.choices import HandoverState
 from orders.domain import wms_content
 from orders.errors import OrderError
-from orders.inbound import wms_facts
-from orders.inbound.wms_facts import Fact, Parcel, PickedLine
+from orders.inbound.wms import facts
+from orders.inbound.wms.facts import Fact, Parcel, PickedLine
 from orders.models import Handover, Order
 from orders.models.querysets import HandoverQuerySet
 
@@ -33,12 +33,12 @@ MOST_LINES = 200
 
 
 def _known(kind: str) -> str:
-    if kind not in wms_facts.KINDS:
-        raise ValueError(f"is none of: {', '.join(wms_facts.KINDS)}")
+    if kind not in facts.KINDS:
+        raise ValueError(f"is none of: {', '.join(facts.KINDS)}")
     return kind
 
 
-Kind = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(wms_facts.KINDS)})]
+Kind = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(facts.KINDS)})]
 
 
 class OrderOut(Schema):
@@ -220,12 +220,10 @@ def report_event(request: HttpRequest, uuid: Path[UUID], payload: EventIn) -> di
 def _record(request: HttpRequest, uuid: UUID, fact: Fact) -> dict[str, Any]:
     who = caller(request)
     try:
-        row = wms_facts.record(
-            wms=who.wms, warehouse_id=who.warehouse.pk, uuid=uuid, fact=fact, by=who.author
-        )
-    except wms_facts.NoSuchShipment as error:
+        row = facts.record(wms=who.wms, warehouse_id=who.warehouse.pk, uuid=uuid, fact=fact, by=who.author)
+    except facts.NoSuchShipment as error:
         raise not_found() from error
-    except wms_facts.OtherReference as error:
+    except facts.OtherReference as error:
         raise ApiError(409, error) from error
     except OrderError as error:
         raise ApiError(422, error) from error

@@ -26,7 +26,7 @@ def end_as_cancelled(order_state: OrderState, unit: UnitOfWork) -> int:
     """End an order as cancelled: release its stock, cancel its open shipments, close its problems and holds.
 
     Return the units that were released. While a warehouse system works on a shipment, it is asked to return it, and the
-    order remains in cancellation until it agrees (`orders.inbound.wms_recall`).
+    order remains in cancellation until it agrees (`orders.inbound.wms.recall`).
     """
     if handovers.recall_open(order_state):
         order_state.add_event("wms_recall", handovers.waiting_text())

@@ -27,7 +27,7 @@ from orders.domain import shipments as domain_shipments
 from orders.domain.carriers import note_in_use
 from orders.domain.moves import refusal
 from orders.errors import OrderError
-from orders.inbound import wms_shipping
+from orders.inbound.wms import shipping as wms_shipping
 from orders.models import LabelPurchase, Parcel, ParcelEvent, Shipment
 from orders.unit_of_work.announcements import may_send
 from orders.unit_of_work.order_state import OrderState

@@ -6,15 +6,14 @@ from orders.models.document import Document, DocumentSettings, NumberSeries
 from orders.models.handover import Handover, WmsEvent
 from orders.models.labels import CarrierAccount, CarrierRule, LabelPurchase
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
-from orders.models.packing import PackingSession
+from orders.models.packing import PackingSession, PickWave, WaveTote
 from orders.models.parcels import Parcel, ParcelEvent
 from orders.models.reports import DayFigures, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.models.returns import Return, ReturnLine
 from orders.models.rules import OrderRule, RuleApplication, RuleState
 from orders.models.search import OrderSearch
 from orders.models.settings import OrderSettings
-from orders.models.shipment import Manifest, Shipment, ShipmentLine
-from orders.models.waves import PickWave, WaveTote
+from orders.models.shipment import ChannelCheck, Manifest, Shipment, ShipmentLine
 
 __all__ = [
     "Allocation",
@@ -23,6 +22,7 @@ __all__ = [
     "CarrierAccount",
     "CarrierMap",
     "CarrierRule",
+    "ChannelCheck",
     "DayFigures",
     "Document",
     "DocumentSettings",

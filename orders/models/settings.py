@@ -6,7 +6,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from channels.models import Connection
-from orders.choices import Routing
+from orders.choices import LastLook, Routing
 from orders.models.carrier import Carrier
 
 
@@ -67,6 +67,15 @@ class OrderSettings(models.Model):
         help_text=_(
             "Pack by scanning asks for the weight of the parcel and compares it with the weights of the SKUs. Empty: no"
             " weight is asked for."
+        ),
+    )
+    last_look = models.CharField(
+        _("last look before a manifest"),
+        max_length=5,
+        choices=LastLook.choices,
+        default=LastLook.WARN,
+        help_text=_(
+            "The channel is asked for orders that were cancelled or changed. Those are not handed over in any case."
         ),
     )
     has_carrier_rules = models.BooleanField(

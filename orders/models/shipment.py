@@ -42,6 +42,31 @@ class Manifest(models.Model):
         return self.number
 
 
+class ChannelCheck(models.Model):
+    """What the channels answered to the last look before a manifest (R-PLUS-09). `manifest` None: none was created yet.
+
+    `answers` has one entry for each store; `orders.services.handing_over.last_look` writes and reads them.
+    """
+
+    carrier = models.ForeignKey(Carrier, on_delete=models.CASCADE, related_name="+")
+    warehouse = models.ForeignKey(Warehouse, on_delete=models.CASCADE, related_name="+")
+    manifest = models.OneToOneField(
+        Manifest, null=True, blank=True, on_delete=models.CASCADE, related_name="channel_check"
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    answers = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = _("last look")
+        verbose_name_plural = _("last looks")
+
+    def __str__(self) -> str:
+        return f"{self.carrier}, {self.warehouse}"
+
+
 class Shipment(models.Model):
     """Goods of an order that leave one warehouse together. `is_external`: the channel shipped them, not Manifold."""
 

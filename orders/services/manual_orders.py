@@ -32,8 +32,8 @@ from channels.contract.validation.record_limits import clean_record
 from channels.models import Connection
 from oms.kit.authors.actors import Author
 from orders.domain.carriers import carrier_key
-from orders.domain.manual_checks import Errors, ManualLine, ManualOrder, check_entered, has_wrong_line
-from orders.domain.manual_totals import AmountError, OrderTotals, PricedLine, TaxBasis, totals_of
+from orders.domain.manual.checks import Errors, ManualLine, ManualOrder, check_entered, has_wrong_line
+from orders.domain.manual.totals import AmountError, OrderTotals, PricedLine, TaxBasis, totals_of
 from orders.errors import OrderError
 from orders.inbound.orders import store_orders
 from orders.models import Carrier, Note, Order, OrderSettings

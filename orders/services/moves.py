@@ -15,8 +15,9 @@ from oms.kit.numbers import grouped
 from orders.domain.moves import BY_NAME, Move, refusal
 from orders.errors import OrderError
 from orders.models import Order
-from orders.services import completion, decisions, manifests, packing
+from orders.services import completion, decisions, packing
 from orders.services.apply_moves import MoveOutcome
+from orders.services.handing_over import manifests
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 #: Kind of the jobs that move many orders; it is stored in their rows.

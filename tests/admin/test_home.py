@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from channels.contract.records.orders import RemoteState
 from channels.models import Connection, LaneBeat, OutboxMessage, RejectedRecord, SyncRun, SyncStream
-from channels.stores import run_history
+from channels.stores.health import run_history
 from oms.admin import home_figures as figures
 from oms.admin import home_needs
 from oms.kit.admin.charts import HALF, NARROW, hours, marks, nice_top

@@ -10,7 +10,7 @@ from django.test import Client
 
 from catalogue.models import Variant
 from channels.models import Connection, OutboxMessage, RejectedRecord
-from channels.stores.health_text import health_of, healths_of
+from channels.stores.health.health_text import health_of, healths_of
 from inventory.models import StockDifference
 from tests import factories
 

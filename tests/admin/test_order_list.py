@@ -262,15 +262,15 @@ def test_orders_and_their_lines_are_exported_as_filtered(owner, store):
 
 
 def test_many_order_lines_are_exported_by_a_job(owner, store, monkeypatch):
-    from oms.kit.admin import export
+    from oms.kit.admin.export import resources
     from oms.kit.background import jobs
     from oms.kit.models import Job
 
-    monkeypatch.setattr(export, "AT_ONCE", 2)
+    monkeypatch.setattr(resources, "AT_ONCE", 2)
     order = desk_data.order(store, *[desk_data.line("MUG-RED", 1, external_id=f"l{n}") for n in range(3)])
 
     response = file_of(owner, 1, "order_number", "quantity")
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
     assert response.url == f"/admin/orders/order/jobs/{job.pk}/"
     while jobs.work(job.pk):
         pass

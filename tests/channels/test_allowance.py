@@ -11,7 +11,7 @@ from channels.contract.spec import BudgetWindow
 from channels.http import app_quota, rate_limit
 from channels.models import Connection
 from channels.stores.connect import set_up
-from channels.stores.limits_text import limits_used, tightest_limit
+from channels.stores.health.limits_text import limits_used, tightest_limit
 from tests import factories
 
 pytestmark = [pytest.mark.django_db, pytest.mark.real_pace]

@@ -18,7 +18,8 @@ from inventory.services.adjust import receive
 from inventory.services.warehouse_mapping import Serving, ensure_default_mapping, set_warehouses
 from oms.kit.authors.actors import SYSTEM
 from orders.models import Order
-from orders.services import carriers, manifests, packing
+from orders.services import carriers, packing
+from orders.services.handing_over import manifests
 from tests import factories
 from tests.channels.bigcommerce import native, sent
 from tests.support.workers import work

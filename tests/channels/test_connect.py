@@ -16,7 +16,8 @@ from channels.contract.records.orders import FulfilmentEvent, RemoteState, Statu
 from channels.models import Budget, Connection, OutboxMessage, StatusMapEntry, SyncRun, SyncStream
 from channels.pull import runner
 from channels.stores import connect as stores_connect
-from channels.stores import first_sync, freshness, services, status_map, webhooks
+from channels.stores import first_sync, services, status_map, webhooks
+from channels.stores.health import freshness
 from oms.kit.background import jobs
 from oms.kit.models import Job
 from tests.channels.conftest import Shelf

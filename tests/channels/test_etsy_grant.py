@@ -16,9 +16,10 @@ from channels.http import oauth_tokens
 from channels.models import AppInstall, Connection
 from channels.pull import runner
 from channels.sandbox.server import Running
-from channels.stores import health, services
+from channels.stores import services
 from channels.stores.connect import StoreError, connect, reconnect, verify_account
-from channels.stores.health_text import health_of
+from channels.stores.health import alarms
+from channels.stores.health.health_text import health_of
 from tests import factories
 from tests.support.etsy import asked, connected_store, shop
 
@@ -162,7 +163,7 @@ def test_a_paused_stores_sign_in_is_watched(days: float, words: str) -> None:
     shown = health_of(store)
 
     assert shown.text.startswith("Nothing is imported or sent until it is resumed")
-    assert (words in shown.text, words in health.alarm(store)) == (True, True)
+    assert (words in shown.text, words in alarms.alarm(store)) == (True, True)
     assert (shown.colour == "danger", "sign-in" in shown.text) == (bool(words), bool(words))
     if words:
         day = (timezone.now() - timedelta(days=days) + timedelta(days=90) - timedelta(hours=1)).date()
@@ -178,7 +179,7 @@ def test_one_that_was_never_used_counts_from_its_sign_in(etsy: Running) -> None:
     Connection.objects.filter(pk=store.pk).update(state="paused")
     store.refresh_from_db()
 
-    assert "Resume the store before that day" in health.alarm(store)
+    assert "Resume the store before that day" in alarms.alarm(store)
 
 
 def test_stores_in_use_and_channels_whose_keys_do_not_die_have_no_such_alarm() -> None:
@@ -188,4 +189,4 @@ def test_stores_in_use_and_channels_whose_keys_do_not_die_have_no_such_alarm() -
     services.pause(connection=other)
     other.refresh_from_db()
 
-    assert (health.alarm(active), health.alarm(other), health.grant_ends(other)) == ("", "", None)
+    assert (alarms.alarm(active), alarms.alarm(other), alarms.grant_ends(other)) == ("", "", None)

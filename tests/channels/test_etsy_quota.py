@@ -19,7 +19,7 @@ from channels.models import AppQuota, Connection, SyncRun, SyncStream
 from channels.pull import runner
 from channels.sandbox.server import Running
 from channels.stores import services
-from channels.stores.limits_text import limits_used
+from channels.stores.health.limits_text import limits_used
 from orders.models import Order
 from tests import factories
 from tests.support.etsy import adapter_of, connected_store, shop

@@ -19,7 +19,8 @@ from oms.kit.authors.actors import SYSTEM
 from oms.kit.background import jobs
 from oms.kit.models import Job
 from orders.models import Carrier, CarrierMap, Order
-from orders.services import carriers, manifests, packing
+from orders.services import carriers, packing
+from orders.services.handing_over import manifests
 from tests import factories
 from tests.support.etsy import shop
 

@@ -12,7 +12,7 @@ from channels.contract.errors import TemporaryError
 from channels.models import OutboxMessage
 from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
-from channels.stores import freshness
+from channels.stores.health import freshness
 from tests.channels.fakes import FakeShop, store
 from tests.channels.test_outbox import StockHandler
 

@@ -18,7 +18,8 @@ from inventory.models import StockItem
 from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Problem
 from orders.models import Order, OrderEvent, Shipment
-from orders.services import carriers, decisions, manifests, packing, problems, tracking
+from orders.services import carriers, decisions, packing, problems, tracking
+from orders.services.handing_over import manifests
 from tests.channels.onbuy import asked, sent
 from tests.support.workers import work
 

@@ -16,8 +16,9 @@ from channels.contract.records.pages import Page, PullQuery, RefusedRow
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord, SyncRun, SyncStream
 from channels.pull import page_writer, runner, single_records, streams
 from channels.pull.single_records import retry_rejected
-from channels.stores import health, pull_jobs, services, status_map
+from channels.stores import pull_jobs, services, status_map
 from channels.stores.connect import StoreError
+from channels.stores.health import alarms
 from channels.workers import heartbeat
 from tests.channels.conftest import Shelf
 from tests.channels.fakes import FakeShop, order, store
@@ -520,7 +521,7 @@ def test_refused_credentials_stop_this_store_with_a_sentence_and_no_other(
     other.refresh_from_db()
     assert (ours.state, ours.state_reason) == ("needs_seller", "The key was revoked: reconnect the store.")
     assert SyncRun.objects.get(connection=ours).state == "failed"
-    assert health.alarm(ours) == "The key was revoked: reconnect the store."
+    assert alarms.alarm(ours) == "The key was revoked: reconnect the store."
     assert runner.run_stream(due(ours, "orders.new").pk) is False
     assert len(shop.calls) == 1
     assert (other.state, SyncRun.objects.get(connection=other).state) == ("active", "done")
@@ -561,12 +562,12 @@ def test_a_shop_in_maintenance_is_asked_at_the_next_interval_and_raises_no_alarm
     stream.refresh_from_db()
     assert stream.not_before is not None
     assert timedelta(minutes=29) < stream.not_before - timezone.now() <= timedelta(minutes=30)
-    assert health.alarm(connection) == ""
+    assert alarms.alarm(connection) == ""
     assert connection.failing_since is not None
     connection.failing_since -= timedelta(minutes=59)
-    assert health.alarm(connection) == ""
+    assert alarms.alarm(connection) == ""
     connection.failing_since -= timedelta(minutes=2)
-    assert health.alarm(connection) == "Closed for maintenance."
+    assert alarms.alarm(connection) == "Closed for maintenance."
 
 
 @pytest.mark.fault("F-26")

@@ -13,7 +13,8 @@ from oms.kit.models import Job
 from orders.choices import DocumentKind
 from orders.documents import files, loading, printing, working_papers
 from orders.models import Document
-from orders.services import decisions, manifests, packing
+from orders.services import decisions, packing
+from orders.services.handing_over import manifests
 from tests.documents import shelf
 from tests.orders import desk
 

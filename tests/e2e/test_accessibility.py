@@ -21,7 +21,7 @@ from channels.ops.hooks import subscriptions
 from channels.pull.page_writer import packed
 from inventory.models import Warehouse
 from inventory.services import wms_setup
-from oms.kit.admin import export
+from oms.kit.admin.export import resources
 from oms.kit.api import keys
 from oms.kit.authors.actors import SYSTEM, person
 from oms.kit.background import jobs
@@ -30,7 +30,8 @@ from oms.kit.models import Job
 from orders.documents import printing
 from orders.domain.moves import BY_NAME
 from orders.models import Order, OrderRule, Parcel, PickWave
-from orders.services import decisions, manifests, moves, packing
+from orders.services import decisions, moves, packing
+from orders.services.handing_over import manifests
 from orders.services.labels import accounts as carrier_accounts
 from orders.services.labels import bulk as labels_bulk
 from orders.services.returns.requests import request_return
@@ -121,7 +122,11 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
     owner = get_user_model().objects.get(username="owner")
     moved = moves.start_job(move=BY_NAME["release"], order_ids=[made[3].pk], user=owner)
     exported = jobs.start(
-        kind=export.JOB, title="Export orders", params={"admin": "orders.order"}, lane="default", author=owner
+        kind=resources.JOB,
+        title="Export orders",
+        params={"admin": "orders.order"},
+        lane="default",
+        author=owner,
     )
     wms, _secret = wms_setup.connect(
         name="Leeds WMS",

@@ -12,7 +12,7 @@ from django.urls import path
 from oms.admin.site import ManifoldAdminSite
 from oms.kit.admin import filters, panels
 from oms.kit.admin.actions import BulkAction, Outcome
-from oms.kit.admin.export import ExportField, ExportResource
+from oms.kit.admin.export.resources import ExportField, ExportResource
 from oms.kit.admin.figures import Edit, Figure, LastChange
 from oms.kit.admin.lists import ListAdmin, Tab
 from oms.kit.admin.pages import Page

@@ -18,8 +18,8 @@ from django.utils import timezone
 from import_export.admin import ExportActionMixin
 from openpyxl.reader.excel import load_workbook
 
-from oms.kit.admin import export, export_files
-from oms.kit.admin.export_files import FORMATS, XlsxFile
+from oms.kit.admin.export import files, resources
+from oms.kit.admin.export.files import FORMATS, XlsxFile
 from oms.kit.background import jobs
 from oms.kit.models import Job
 from oms.middleware import ZONE_COOKIE
@@ -36,7 +36,7 @@ NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _here(monkeypatch, tmp_path, settings):
-    monkeypatch.setattr(export, "site", job_list.site)
+    monkeypatch.setattr(resources, "site", job_list.site)
     settings.VAR_DIR = tmp_path
 
 
@@ -77,7 +77,7 @@ def rows(data: bytes) -> list[list[str]]:
 
 
 def free() -> None:
-    Job.objects.filter(kind=export.JOB).update(lease_until=None)
+    Job.objects.filter(kind=resources.JOB).update(lease_until=None)
 
 
 def test_who_sees_the_list_may_not_yet_export_it(client, right):
@@ -136,8 +136,8 @@ def test_columns_are_chosen_and_named_as_in_the_file(anna):
 ])  # fmt: skip
 def test_text_that_a_sheet_would_run_is_escaped_and_numbers_stay_numbers(value, cell):
     with timezone.override("Europe/London"):
-        assert export_files.plain(value) == cell
-        assert export_files.plain(export_files.plain(value)) == cell
+        assert files.plain(value) == cell
+        assert files.plain(files.plain(value)) == cell
 
 
 def test_an_xlsx_opens_and_holds_numbers_and_no_formula(anna):
@@ -157,12 +157,12 @@ def test_an_xlsx_opens_and_holds_numbers_and_no_formula(anna):
 
 
 def test_a_long_list_becomes_a_job_of_its_author(anna, monkeypatch):
-    monkeypatch.setattr(export, "AT_ONCE", 10)
+    monkeypatch.setattr(resources, "AT_ONCE", 10)
     fill(11, lane="orders")
 
     response = ask(anna, query="?lane=orders")
 
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
     assert response.url == f"{LIST}jobs/{job.pk}/"
     assert str(job.author) == "anna"
     assert anna.get(response.url).context["file_url"] == ""
@@ -173,11 +173,11 @@ def test_a_long_list_becomes_a_job_of_its_author(anna, monkeypatch):
     answer = anna.get(page.context["file_url"])
     assert [row[0] for row in rows(content(answer))] == ["Job", *(f"{n:05}" for n in range(11))]
     assert "no-store" in answer["Cache-Control"]
-    assert list(Path(export_files.export_folder()).glob("*.part")) == []
+    assert list(Path(files.export_folder()).glob("*.part")) == []
 
 
 def test_two_people_never_share_a_file(anna, monkeypatch, right):
-    monkeypatch.setattr(export, "AT_ONCE", 3)
+    monkeypatch.setattr(resources, "AT_ONCE", 3)
     fill(5)
     other = Client()
     ben = factories.user("ben")
@@ -187,7 +187,7 @@ def test_two_people_never_share_a_file(anna, monkeypatch, right):
     first, second = ask(anna, query="?kind_is=t").url, ask(other, query="?kind_is=t").url
 
     assert first != second
-    for job in Job.objects.filter(kind=export.JOB):
+    for job in Job.objects.filter(kind=resources.JOB):
         jobs.work(job.pk)
     assert len(rows(content(anna.get(first + "file/")))) == 6
     for path in (first, first + "file/", first + "progress.json"):
@@ -200,8 +200,8 @@ def test_two_people_never_share_a_file(anna, monkeypatch, right):
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])
 def test_a_killed_worker_leaves_the_file_that_no_kill_would_have(anna, monkeypatch, kind):
     """Killed while a part is written, after it is written, and after it is recorded: the same bytes each time."""
-    monkeypatch.setattr(export, "AT_ONCE", 10)
-    monkeypatch.setattr(export, "SLICE", 7)
+    monkeypatch.setattr(resources, "AT_ONCE", 10)
+    monkeypatch.setattr(resources, "SLICE", 7)
     fill(40)
     number = str(["csv", "xlsx"].index(kind))
 
@@ -211,17 +211,17 @@ def test_a_killed_worker_leaves_the_file_that_no_kill_would_have(anna, monkeypat
     def finished(job: Job) -> bytes:
         job.refresh_from_db()
         assert (job.state, job.done) == ("done", 40)
-        path = export.file_of(job)
+        path = resources.file_of(job)
         assert path is not None
         return path.read_bytes()
 
     ask(anna, number, "?kind_is=t")
-    whole = Job.objects.get(kind=export.JOB)
+    whole = Job.objects.get(kind=resources.JOB)
     jobs.work(whole.pk)
     expected = finished(whole)
 
     ask(anna, number, "?kind_is=t")
-    job = Job.objects.filter(kind=export.JOB).latest("pk")
+    job = Job.objects.filter(kind=resources.JOB).latest("pk")
     report = jobs.report_or_stop
     writer = FORMATS[kind]
     row = writer.row
@@ -259,41 +259,41 @@ def test_a_killed_worker_leaves_the_file_that_no_kill_would_have(anna, monkeypat
 
 
 def test_the_file_of_a_job_has_the_zone_of_the_person(anna, monkeypatch):
-    monkeypatch.setattr(export, "AT_ONCE", 0)
+    monkeypatch.setattr(resources, "AT_ONCE", 0)
     fill(1)
     anna.cookies[ZONE_COOKIE] = "Asia/Tokyo"
     ask(anna, query="?kind_is=t")
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
 
     jobs.work(job.pk)
 
     job.refresh_from_db()
-    path = export.file_of(job)
+    path = resources.file_of(job)
     assert path is not None
     assert rows(path.read_bytes())[1][2] == "2026-07-01 21:00:00+09:00"
 
 
 def test_slices_continue_one_file(anna, monkeypatch):
-    monkeypatch.setattr(export, "AT_ONCE", 3)
-    monkeypatch.setattr(export, "SLICE", 4)
-    monkeypatch.setattr(export, "SECONDS", -1)
+    monkeypatch.setattr(resources, "AT_ONCE", 3)
+    monkeypatch.setattr(resources, "SLICE", 4)
+    monkeypatch.setattr(resources, "SECONDS", -1)
     fill(10)
     ask(anna, query="?kind_is=t")
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
 
     assert [jobs.work(job.pk) for _ in range(3)] == [True, True, False]
     job.refresh_from_db()
-    path = export.file_of(job)
+    path = resources.file_of(job)
     assert path is not None
     assert [row[0] for row in rows(path.read_bytes())][1:] == [f"{n:05}" for n in range(10)]
 
 
 def test_a_worker_that_lost_its_lease_writes_into_no_file_of_its_successor(anna, monkeypatch):
-    monkeypatch.setattr(export, "AT_ONCE", 3)
-    monkeypatch.setattr(export, "SLICE", 4)
+    monkeypatch.setattr(resources, "AT_ONCE", 3)
+    monkeypatch.setattr(resources, "SLICE", 4)
     fill(10)
     ask(anna, query="?kind_is=t")
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
     report = jobs.report_or_stop
 
     def overtaken(of, **fields):
@@ -307,36 +307,36 @@ def test_a_worker_that_lost_its_lease_writes_into_no_file_of_its_successor(anna,
 
     job.refresh_from_db()
     assert job.state == "done"
-    path = export.file_of(job)
+    path = resources.file_of(job)
     assert path is not None
     assert len(rows(path.read_bytes())) == 11
 
 
 def test_an_emptied_data_folder_starts_the_file_again(anna, monkeypatch):
-    monkeypatch.setattr(export, "AT_ONCE", 3)
-    monkeypatch.setattr(export, "SLICE", 4)
-    monkeypatch.setattr(export, "SECONDS", -1)
+    monkeypatch.setattr(resources, "AT_ONCE", 3)
+    monkeypatch.setattr(resources, "SLICE", 4)
+    monkeypatch.setattr(resources, "SECONDS", -1)
     fill(10)
     ask(anna, query="?kind_is=t")
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
     jobs.work(job.pk)
-    for path in export_files.export_folder().iterdir():
+    for path in files.export_folder().iterdir():
         path.unlink()
 
     while jobs.work(job.pk):
         pass
 
     job.refresh_from_db()
-    found = export.file_of(job)
+    found = resources.file_of(job)
     assert found is not None
     assert (job.done, len(rows(found.read_bytes()))) == (10, 11)
 
 
 def test_a_job_stops_when_its_author_may_not_any_more(anna, monkeypatch, right):
-    monkeypatch.setattr(export, "AT_ONCE", 3)
+    monkeypatch.setattr(resources, "AT_ONCE", 3)
     fill(5)
     ask(anna)
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
     assert job.author is not None
     job.author.user_permissions.remove(right)
 
@@ -344,15 +344,15 @@ def test_a_job_stops_when_its_author_may_not_any_more(anna, monkeypatch, right):
 
     job.refresh_from_db()
     assert (job.state, job.message) == ("failed", "Your role does not allow this.")
-    assert export.file_of(job) is None
+    assert resources.file_of(job) is None
 
 
 def test_a_sheet_that_would_be_too_long_is_refused(anna, monkeypatch):
-    monkeypatch.setattr(export, "AT_ONCE", 3)
+    monkeypatch.setattr(resources, "AT_ONCE", 3)
     monkeypatch.setattr(XlsxFile, "max_rows", 4)
     fill(5)
     ask(anna, "1", "?kind_is=t")
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
 
     jobs.work(job.pk)
 
@@ -361,19 +361,19 @@ def test_a_sheet_that_would_be_too_long_is_refused(anna, monkeypatch):
 
 
 def test_files_go_after_seven_days(anna, monkeypatch):
-    monkeypatch.setattr(export, "AT_ONCE", 3)
+    monkeypatch.setattr(resources, "AT_ONCE", 3)
     fill(5)
     link = ask(anna).url
-    job = Job.objects.get(kind=export.JOB)
+    job = Job.objects.get(kind=resources.JOB)
     jobs.work(job.pk)
     job.refresh_from_db()
-    path = export.file_of(job)
+    path = resources.file_of(job)
     assert path is not None
 
-    assert export.prune() == 0
+    assert resources.prune() == 0
     old = time.time() - 7 * 86_400 - 60
     os.utime(path, (old, old))
-    assert export.prune() == 1
+    assert resources.prune() == 1
     page = anna.get(link)
     assert (page.context["is_expired"], page.context["file_url"]) == (True, "")
     assert anna.get(link + "file/").status_code == 404
@@ -383,8 +383,8 @@ def test_an_answer_at_once_leaves_nothing_behind(anna):
     fill(3)
     content(ask(anna))
 
-    assert list(export_files.export_folder().iterdir()) == []
-    assert oct(export_files.export_folder().stat().st_mode)[-3:] == "700"
+    assert list(files.export_folder().iterdir()) == []
+    assert oct(files.export_folder().stat().st_mode)[-3:] == "700"
 
 
 def test_no_admin_class_lists_every_key_of_its_table_in_a_form():

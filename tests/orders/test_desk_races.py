@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from oms.kit import doctor
-from orders.domain.manual_checks import ManualLine
+from orders.domain.manual.checks import ManualLine
 from orders.models import Order, PackingSession
 from orders.services import carriers, manual_orders, packing
 from orders.services.station import scan as scanning

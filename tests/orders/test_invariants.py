@@ -21,7 +21,8 @@ from oms.kit import doctor
 from oms.kit.models import Problem
 from orders.models import Allocation, Hold, Order, OrderEvent, OrderLine, Shipment, ShipmentLine
 from orders.ops import doctor_checks
-from orders.services import completion, decisions, manifests, packing
+from orders.services import completion, decisions, packing
+from orders.services.handing_over import manifests
 from orders.services.stock import backorders, unpaid_stock
 from orders.status import RANK
 from tests.orders.desk import DESK, NOW, an_order, comes, record, serves, stocked, store

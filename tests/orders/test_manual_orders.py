@@ -16,8 +16,8 @@ from django.utils import timezone
 from channels.contract.records.orders import AddressRecord, PaymentState
 from channels.models import OutboxMessage
 from oms.kit.authors.actors import Author
-from orders.domain.manual_checks import ManualLine, ManualOrder
-from orders.domain.manual_totals import Discount
+from orders.domain.manual.checks import ManualLine, ManualOrder
+from orders.domain.manual.totals import Discount
 from orders.errors import OrderError
 from orders.models import Order, OrderEvent, Shipment
 from orders.services import carriers, decisions, manual_orders, packing

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oms.kit.numbers import digits
-from orders.domain.manual_totals import AmountError, Discount, PricedLine, TaxBasis, totals_of
+from orders.domain.manual.totals import AmountError, Discount, PricedLine, TaxBasis, totals_of
 
 pytestmark = pytest.mark.req("R-OFF-01")
 D = Decimal

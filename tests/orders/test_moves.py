@@ -14,8 +14,9 @@ from orders.domain.moves import BY_NAME, MOVES, moves_for
 from orders.errors import OrderError
 from orders.models import Carrier, Hold, Manifest, Order, OrderEvent, OrderLine, OrderSettings, Shipment
 from orders.ops.move_table import as_table
-from orders.services import carriers, completion, decisions, manifests, packing, tracking
+from orders.services import carriers, completion, decisions, packing, tracking
 from orders.services import problems as problems_services
+from orders.services.handing_over import manifests
 from orders.services.stock import backorders, sku_mapping
 from tests.orders.desk import (
     DESK,

@@ -23,7 +23,8 @@ from orders.ops.reports import report, rollups, tables
 from orders.ops.reports.figures import GONE, rows_of
 from orders.ops.reports.period import Period, period_of
 from orders.ops.reports.report import Asked
-from orders.services import decisions, manifests
+from orders.services import decisions
+from orders.services.handing_over import manifests
 from tests import factories
 from tests.admin import desk_data
 

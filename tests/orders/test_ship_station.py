@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from catalogue.models import Variant
-from orders.domain.manual_checks import ManualLine
+from orders.domain.manual.checks import ManualLine
 from orders.errors import OrderError
 from orders.models import Order, OrderEvent, OrderSettings, PackingSession
 from orders.services import carriers, decisions, manual_orders, packing

@@ -219,7 +219,7 @@ def test_only_warehouses_with_a_wms_hand_over():
 
 
 def test_a_hold_delays_ready_to_ship_and_the_sweep_makes_up_for_it():
-    from orders.inbound import wms_shipping
+    from orders.inbound.wms import shipping
     from orders.services import decisions
 
     with site() as here:
@@ -228,22 +228,22 @@ def test_a_hold_delays_ready_to_ship_and_the_sweep_makes_up_for_it():
         assert here.report(order, "shipment.picked").json()["state"] == "picked"
         assert (status(order), told(order)) == ("rfp", [])
         assert OrderEvent.objects.filter(order=order, text__contains="On hold: call the buyer").exists()
-        assert wms_shipping.retry_ready() == 0
+        assert shipping.retry_ready() == 0
         decisions.lift_hold([order.pk], by=DESK)
-        assert wms_shipping.retry_ready() == 1
+        assert shipping.retry_ready() == 1
         assert (status(order), told(order)) == ("rts", ["ready_to_ship"])
-        assert wms_shipping.retry_ready() == 0
+        assert shipping.retry_ready() == 0
 
 
 def test_a_message_that_was_skipped_does_not_hold_back_the_label():
-    from orders.inbound import wms_shipping
+    from orders.inbound.wms import shipping
 
     with site() as here:
         order = here.released()
         here.report(order, "shipment.picked", parcels=[{"tracking_number": "D1"}])
-        assert wms_shipping.accept_skipped() == 0
+        assert shipping.accept_skipped() == 0
         OutboxMessage.objects.filter(topic="ready_to_ship").update(skipped_at=timezone.now())
-        assert wms_shipping.accept_skipped() == 1
+        assert shipping.accept_skipped() == 1
         assert "shipment.label_ready" in here.send()
 
 

@@ -17,8 +17,9 @@ from channels.admin.store.page import OVERVIEW, SYNC, StorePage, go
 from channels.contract.spec import Capability
 from channels.models import SyncRun, SyncStream
 from channels.pull import streams
-from channels.stores import connect, first_sync, run_history, services
-from channels.stores.freshness import stock_of
+from channels.stores import connect, first_sync, services
+from channels.stores.health import run_history
+from channels.stores.health.freshness import stock_of
 from oms.kit.admin import panels
 from oms.kit.models import Job
 from oms.kit.numbers import whole_number

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from channels.contract.spec import Capability
 from channels.models import Connection
 from channels.stores import webhooks
-from channels.stores.health_text import healths_of
-from channels.stores.limits_text import limits_used, tightest_limit
+from channels.stores.health.health_text import healths_of
+from channels.stores.health.limits_text import limits_used, tightest_limit
 from oms.kit.admin import panels
 from oms.kit.admin.pages import Crumb, Page
 from oms.kit.numbers import whole_number

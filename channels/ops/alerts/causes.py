@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from channels.models import Connection, LaneBeat, OutboxMessage
 from channels.stores import alert_kinds as kinds
-from channels.stores import freshness
 from channels.stores.alert_kinds import AlertKind, Cause
-from channels.stores.health import alarm, grant_warning
+from channels.stores.health import freshness
+from channels.stores.health.alarms import alarm, grant_warning
 from channels.workers import heartbeat
 from oms.kit.admin.badges import span_text
 from oms.kit.admin.pages import address

@@ -26,7 +26,7 @@ from inventory.admin.stock_work.documents import (
 from inventory.errors import StockError
 from inventory.models import StockCount, StockCountLine, Warehouse
 from inventory.services.stock_work import count_files, count_scopes, counts
-from oms.kit.admin.export_files import table_file
+from oms.kit.admin.export.files import table_file
 from oms.kit.admin.pages import form_token
 from oms.kit.admin.rows import cell
 from oms.kit.authors.actors import person

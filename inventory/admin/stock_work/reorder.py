@@ -20,7 +20,7 @@ from inventory.reports import ageing
 from inventory.reports.reorder import PERIODS, ReorderSku, reorder_list
 from inventory.services.stock_work.suppliers import set_supplier
 from oms.kit.admin.base import dress
-from oms.kit.admin.export_files import table_file
+from oms.kit.admin.export.files import table_file
 from oms.kit.admin.pages import add
 from oms.kit.authors.actors import person
 from oms.kit.numbers import whole_number

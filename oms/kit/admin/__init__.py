@@ -2,7 +2,7 @@
 
 `base` plain admin classes, forms · `pages` pages of another shape · `badges` chips, money, instants · `lists` the base of
 every list · `changelist` keyset pages · `rows` columns and rows · `filters` · `actions` bulk actions · `figures` figures
-edited in their cell · `saved_views` · `export`, `export_files`, `job_pages` · `panels` cards and tabs that an upper
+edited in their cell · `saved_views` · `export` fields and files of exports, `job_pages` · `panels` cards and tabs that an upper
 app adds to a lower app's page. This package imports no app.
 
 A list, complete (`inventory/admin/stock.py` is a real one)::

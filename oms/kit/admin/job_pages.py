@@ -19,9 +19,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from oms.kit.admin import actions, export
+from oms.kit.admin import actions
 from oms.kit.admin.badges import span_text
-from oms.kit.admin.export_files import FORMATS
+from oms.kit.admin.export import resources as list_exports
+from oms.kit.admin.export.files import FORMATS
 from oms.kit.admin.pages import Crumb, Page
 from oms.kit.background import jobs
 from oms.kit.models import Job
@@ -40,7 +41,7 @@ class ListJobPage(Page):
     def setup(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().setup(request, *args, **kwargs)
         found = Job.objects.filter(
-            pk=kwargs["pk"], author=request.user.pk, kind__in=[export.JOB, actions.JOB]
+            pk=kwargs["pk"], author=request.user.pk, kind__in=[list_exports.JOB, actions.JOB]
         ).first()
         if found is None or found.params.get("admin") != self.list.opts.label_lower:
             raise Http404
@@ -70,13 +71,15 @@ class ListJobPage(Page):
         return {"job": self.job, "percent": figures.percent, "left": left}
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        has_file = self.job.kind == export.JOB and export.file_of(self.job) is not None
+        has_file = self.job.kind == list_exports.JOB and list_exports.file_of(self.job) is not None
         return self.render(
             **self.shown(),
             progress_url=reverse(f"admin:{self.list.name_of('job_progress')}", args=[pk]),
             file_url=reverse(f"admin:{self.list.name_of('job_file')}", args=[pk]) if has_file else "",
-            is_expired=self.job.kind == export.JOB and self.job.state == Job.State.DONE and not has_file,
-            days=export.DAYS,
+            is_expired=self.job.kind == list_exports.JOB
+            and self.job.state == Job.State.DONE
+            and not has_file,
+            days=list_exports.DAYS,
             outcomes=self.job.result.get("outcomes", []),
             back=reverse(f"admin:{self.list.name_of('changelist')}"),
         )
@@ -101,7 +104,7 @@ class ListJobFile(ListJobPage):
     """The file of a finished export."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        path = export.file_of(self.job)
+        path = list_exports.file_of(self.job)
         if path is None or not self.list.has_export_permission(request):
             raise Http404
         answer = FileResponse(

@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from oms.kit.admin import actions, figures, saved_views
 from oms.kit.admin.base import ModelAdmin
 from oms.kit.admin.changelist import KEPT, TAB, VIEW, KeysetChangeList
-from oms.kit.admin.export import ListExportMixin
+from oms.kit.admin.export.resources import ListExportMixin
 from oms.kit.admin.job_pages import ListJobFile, ListJobPage, ListJobProgress
 from oms.kit.admin.pages import Page
 from oms.kit.admin.paging import CAP, CappedCount, capped_count

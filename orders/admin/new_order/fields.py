@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from channels.contract.records.orders import AddressRecord, PaymentState
 from channels.models import Connection
 from oms.kit.numbers import whole_number
-from orders.domain.manual_checks import MOST_UNITS, Errors, ManualLine, ManualOrder
-from orders.domain.manual_totals import Discount
+from orders.domain.manual.checks import MOST_UNITS, Errors, ManualLine, ManualOrder
+from orders.domain.manual.totals import Discount
 from orders.models import Order
 from orders.services.manual_orders import tax_basis
 

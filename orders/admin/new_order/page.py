@@ -20,7 +20,7 @@ from orders.admin.new_order import fields
 from orders.admin.new_order.lookups import BuyerHistory, FindBuyers, FindSkus, Totals
 from orders.admin.order_page.page import ENTER, order_crumbs
 from orders.choices import PaymentStatus
-from orders.domain.manual_checks import PAYMENTS, Errors, has_wrong_line
+from orders.domain.manual.checks import PAYMENTS, Errors, has_wrong_line
 from orders.models import Carrier, Order
 from orders.services import manual_orders
 

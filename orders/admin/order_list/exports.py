@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from oms.kit.admin.export import ExportField, ExportResource
+from oms.kit.admin.export.resources import ExportField, ExportResource
 from orders.models import Order, OrderLine, Shipment
 
 

@@ -20,7 +20,7 @@ from channels.models import Connection
 from oms.kit.admin import charts
 from oms.kit.admin.badges import money_text
 from oms.kit.admin.base import dress
-from oms.kit.admin.export_files import table_file
+from oms.kit.admin.export.files import table_file
 from oms.kit.admin.filters import day_of
 from oms.kit.admin.pages import Page, add
 from oms.kit.numbers import grouped, whole_number

@@ -33,11 +33,13 @@ class OrdersForm(forms.ModelForm):  # type: ignore[type-arg]
             "routing",
             "has_pick_step",
             "weight_tolerance",
+            "last_look",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["routing"].required = False  # empty means: by priority
+        self.fields["last_look"].required = False  # empty means: ask and warn
 
 
 def orders_form(store: Connection, data: Any) -> OrdersForm:

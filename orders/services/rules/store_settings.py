@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from channels.models import Connection
 from oms.kit.authors import audit
-from orders.choices import Routing
+from orders.choices import LastLook, Routing
 from orders.errors import OrderError
 from orders.models import Carrier, CarrierMap, OrderSettings
 
@@ -22,6 +22,7 @@ FIELDS = (
     "has_pick_step",
     "routing",
     "weight_tolerance",
+    "last_look",
 )
 
 
@@ -38,6 +39,7 @@ def set_order_settings(
     has_pick_step: bool = True,
     routing: str = Routing.PRIORITY,
     weight_tolerance: int | None = None,
+    last_look: str = LastLook.WARN,
 ) -> OrderSettings:
     """Change the order settings of a store. The dates of orders that were imported before do not change.
 
@@ -51,6 +53,8 @@ def set_order_settings(
         raise OrderError(_("The tolerance of the weight is 0 to 100 %."))
     if routing and routing not in Routing.values:
         raise OrderError(_("Choose the sequence of the warehouses."))
+    if last_look and last_look not in LastLook.values:
+        raise OrderError(_("Choose what the last look before a manifest does."))
     old = OrderSettings.objects.filter(connection=connection).first() or OrderSettings(connection=connection)
     before = audit.snapshot(old, FIELDS)
     row, _made = OrderSettings.objects.update_or_create(
@@ -65,6 +69,7 @@ def set_order_settings(
             "has_pick_step": has_pick_step,
             "routing": routing or Routing.PRIORITY,
             "weight_tolerance": weight_tolerance,
+            "last_look": last_look or LastLook.WARN,
         },
     )
     if changes := audit.difference(before, audit.snapshot(row, FIELDS)):

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from channels.contract.records.orders import AddressRecord, PaymentState
 from orders.domain.carriers import carrier_key
-from orders.domain.manual_checks import ManualLine, ManualOrder
-from orders.domain.manual_totals import Discount
+from orders.domain.manual.checks import ManualLine, ManualOrder
+from orders.domain.manual.totals import Discount
 
 ZERO = Decimal(0)
 ADDRESS = {

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from catalogue.models import Variant
 from channels.contract.records.orders import AddressRecord, PaymentState
-from orders.domain.manual_totals import NO_DISCOUNT, Discount
+from orders.domain.manual.totals import NO_DISCOUNT, Discount
 
 MOST_LINES = 300
 MOST_UNITS = 1_000_000

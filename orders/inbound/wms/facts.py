@@ -21,7 +21,7 @@ from orders import problem_codes
 from orders.choices import HandoverState, ShipmentState
 from orders.domain.handovers import RANK, end_shipment
 from orders.errors import OrderError
-from orders.inbound import wms_recall, wms_shipping
+from orders.inbound.wms import recall, shipping
 from orders.models import Handover, WmsEvent
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
@@ -144,15 +144,15 @@ def _progress(unit: UnitOfWork, order_state: OrderState, row: Handover, fact: Fa
 def _picked(unit: UnitOfWork, order_state: OrderState, row: Handover, fact: Fact) -> None:
     _progress(unit, order_state, row, fact)
     if fact.parcels:
-        row.parcels = wms_shipping.as_stored(fact.parcels)
-        wms_shipping.use_parcels(order_state, row.shipment, fact.parcels, unit.now)
-    if reason := wms_shipping.make_ready(unit, order_state, row.shipment):
+        row.parcels = shipping.as_stored(fact.parcels)
+        shipping.use_parcels(order_state, row.shipment, fact.parcels, unit.now)
+    if reason := shipping.make_ready(unit, order_state, row.shipment):
         order_state.add_event("wms", _("Not ready to ship yet: %(reason)s") % {"reason": reason})
 
 
 def _dispatched(unit: UnitOfWork, order_state: OrderState, row: Handover, fact: Fact) -> None:
     if fact.parcels:
-        row.parcels = wms_shipping.as_stored(fact.parcels)
+        row.parcels = shipping.as_stored(fact.parcels)
     if not row.is_open or row.shipment.state == ShipmentState.CANCELLED:
         order_state.open_problem(
             problem_codes.WMS_SHIPPED_CANCELLED,
@@ -166,10 +166,10 @@ def _dispatched(unit: UnitOfWork, order_state: OrderState, row: Handover, fact: 
         order_state.add_event("wms", _("Dispatched, although it was cancelled: %s") % row.shipment)
         return
     if row.recall:
-        wms_recall.refuse(order_state, row, unit, _("it was dispatched already"))
+        recall.refuse(order_state, row, unit, _("it was dispatched already"))
     row.state = S.DISPATCHED
-    wms_shipping.use_parcels(order_state, row.shipment, fact.parcels, unit.now)
-    wms_shipping.hand_over(unit, order_state, row.shipment)
+    shipping.use_parcels(order_state, row.shipment, fact.parcels, unit.now)
+    shipping.hand_over(unit, order_state, row.shipment)
 
 
 def _rejected(unit: UnitOfWork, order_state: OrderState, row: Handover, fact: Fact) -> None:
@@ -186,9 +186,9 @@ def _rejected(unit: UnitOfWork, order_state: OrderState, row: Handover, fact: Fa
 
 
 def _short_picked(unit: UnitOfWork, order_state: OrderState, row: Handover, fact: Fact) -> None:
-    missing = wms_shipping.missing_units(order_state, row.shipment, fact.lines)
+    missing = shipping.missing_units(order_state, row.shipment, fact.lines)
     text = ", ".join(f"{units} × {sku}" for sku, units in sorted(missing.items()))
-    wms_shipping.take_off(unit, order_state, row.shipment, missing, fact.lines)
+    shipping.take_off(unit, order_state, row.shipment, missing, fact.lines)
     end_shipment(row, S.SHORT_PICKED)
     if not order_state.open_shipments:
         order_state.order.released_at = None
@@ -205,13 +205,13 @@ def _cancelled(unit: UnitOfWork, order_state: OrderState, row: Handover, fact: F
     if not row.recall and row.shipment.state != ShipmentState.CANCELLED:
         _rejected(unit, order_state, row, fact)  # nobody asked for it
         return
-    wms_recall.agree(order_state, row, unit)
+    recall.agree(order_state, row, unit)
 
 
 def _cancel_refused(unit: UnitOfWork, order_state: OrderState, row: Handover, fact: Fact) -> None:
     if not row.recall:
         raise OutOfOrder(_("Manifold has not asked for the cancellation of this shipment."))
-    wms_recall.refuse(order_state, row, unit, fact.reason)
+    recall.refuse(order_state, row, unit, fact.reason)
 
 
 #: The state that a fact leads to, where it is one of the steps forward.

@@ -33,7 +33,7 @@ from import_export.forms import SelectableFieldsExportForm
 from import_export.resources import ModelResource
 
 from oms.kit.admin.base import dress
-from oms.kit.admin.export_files import FORMATS, export_folder, plain
+from oms.kit.admin.export.files import FORMATS, export_folder, plain
 from oms.kit.background import jobs
 from oms.kit.models import Job
 from oms.kit.numbers import grouped

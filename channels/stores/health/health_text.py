@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from channels.models import Connection, OutboxMessage, RejectedRecord
-from channels.stores.health import alarm
+from channels.stores.health.alarms import alarm
 from oms.kit.admin.badges import span_text
 from oms.kit.numbers import grouped
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
 
@@ -22,6 +22,7 @@ from orders.domain.lifecycle import auto_release
 from orders.domain.moves import not_sent_reason, refusal
 from orders.models import Carrier, Manifest, Shipment
 from orders.services.apply_moves import MoveOutcome
+from orders.services.handing_over import last_look
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -35,13 +36,19 @@ class ManifestResult:
 
 
 def create_manifest(
-    *, carrier: Carrier, warehouse: Warehouse, by: Author, shipment_ids: Collection[int] | None = None
+    *,
+    carrier: Carrier,
+    warehouse: Warehouse,
+    by: Author,
+    shipment_ids: Collection[int] | None = None,
+    left_out: Mapping[int, str] | None = None,
 ) -> ManifestResult:
     """Create a manifest for shipments of one carrier in one warehouse, and hand them over (R-SHIP-04).
 
     Their units leave the stock, their orders change to In transit, and the channels are sent “shipped”. Shipments that
     cannot leave (cancelled, on hold, with a problem, another carrier or warehouse) are not included; their outcomes say
-    why. `shipment_ids` None means all that are ready.
+    why. `shipment_ids` None means all that are ready. `left_out` are orders (ids) that may not leave, with the reason
+    (`last_look.reasons`).
     """
     outcomes: list[MoveOutcome] = []
     with transaction.atomic():
@@ -59,7 +66,11 @@ def create_manifest(
         leaving: list[tuple[OrderState, list[Shipment]]] = []
         for order_state in unit.order_states:
             rows = [row for row in order_state.shipments if row.pk in pairs]
-            reason = refusal(order_state, "hand_over") or _why_not(order_state, rows, carrier, warehouse)
+            reason = (
+                refusal(order_state, "hand_over")
+                or (left_out or {}).get(order_state.order.pk)
+                or _why_not(order_state, rows, carrier, warehouse)
+            )
             if reason:
                 outcomes.append(MoveOutcome(order_state.order.pk, False, reason, order_state.order.number))
             else:
@@ -109,9 +120,13 @@ def create_manifest(
 def hand_over(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
     """Put all ready shipments of these orders on manifests: one for each carrier and warehouse.
 
-    Return one outcome for each order, in the order given. All manifests are created, or none.
+    The channels are asked first (`last_look`): an order that was cancelled or changed, or has no answer where its store
+    requires one, is not handed over. Return one outcome for each order, in the order given. All manifests are created,
+    or none.
     """
     wanted = list(dict.fromkeys(order_ids))
+    answers = last_look.look(wanted)
+    left_out = last_look.reasons(answers)
     outcomes: dict[int, MoveOutcome] = {}
     groups: dict[tuple[int, int], list[int]] = defaultdict(list)
     with transaction.atomic():
@@ -136,8 +151,17 @@ def hand_over(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
         warehouses = Warehouse.objects.in_bulk({place for _carrier, place in groups})
         for (carrier, place), shipment_ids in sorted(groups.items()):
             made = create_manifest(
-                carrier=carriers[carrier], warehouse=warehouses[place], by=by, shipment_ids=shipment_ids
+                carrier=carriers[carrier],
+                warehouse=warehouses[place],
+                by=by,
+                shipment_ids=shipment_ids,
+                left_out=left_out,
             )
+            if made.manifest is not None:
+                last_look.use(
+                    last_look.record(made.manifest.carrier, made.manifest.warehouse, answers, by=by),
+                    made.manifest,
+                )
             for outcome in made.outcomes:
                 earlier = outcomes.get(outcome.order_id)
                 if earlier is None or earlier.ok:

@@ -31,7 +31,7 @@ from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
-    from orders.inbound.wms_facts import Parcel, PickedLine
+    from orders.inbound.wms.facts import Parcel, PickedLine
 
 NOT_READY = (ShipmentState.PLANNED, ShipmentState.PACKED)
 BATCH_SIZE = 100
