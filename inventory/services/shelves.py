@@ -25,7 +25,7 @@ def set_shelf(stock_item_id: int, shelf: str) -> str:
     if item is None:
         raise StockError(_("This stock item no longer exists."))
     if item.shelf != text:
-        audit.record("stock.shelf", item, {"shelf": [item.shelf, text]})
+        audit.record("stock.shelf", item, {"shelf": (item.shelf, text)})
         item.shelf = text
         item.save(update_fields=["shelf"])
     return text

@@ -191,6 +191,18 @@ def test_filters_of_amount_and_tracking(owner, store):
     assert numbers(owner.get(LIST, {"tracking": "none"})) == [dear.number]
 
 
+def test_filters_of_tag_and_priority(owner, store):
+    gift, plain, sent = desk_data.order(store), desk_data.order(store), desk_data.ready(store)
+    Order.objects.filter(pk=gift.pk).update(tags="|Gift|", priority=2)
+    Order.objects.filter(pk=plain.pk).update(tags="|gift box|")
+    Order.objects.filter(pk=sent.pk).update(status="completed", priority=2)
+
+    assert numbers(owner.get(LIST, {"tag": "gift"})) == [gift.number]
+    assert numbers(owner.get(LIST, {"tag": "gif"})) == []
+    assert numbers(owner.get(LIST, {"priority": "2"})) == [gift.number]
+    assert len(numbers(owner.get(LIST, {"priority": "9"}))) == 3
+
+
 def test_search_finds_parts_inside_the_tab_and_an_action_takes_only_what_it_found(owner, store):
     amelia = desk_data.order(store, desk_data.line("MUG-RED"), buyer=0)
     etienne = desk_data.order(store, desk_data.line("TEA-250"), buyer=1)
