@@ -11,6 +11,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from benchmarks import _pattern_rest
+
 ORDERS, SKUS, STORES = 1_000, 100, 4
 #: The SKUs of open orders begin here; those of finished orders are below, so that a copy can leave the open ones out.
 OPEN_SKUS = 80
@@ -56,6 +58,10 @@ GOODS = (
     "Loose leaf tea, 250 g",
     "Stoneware jug, cream",
 )
+#: Kits of two finished SKUs each; one completed order in 40 is of a kit.
+KITS = 5
+#: From this number on, SKUs are in no product.
+UNKNOWN = 200
 #: How many of 1,000 orders end in each status; the rest is completed.
 SHARE = {
     "unpaid": 5, "draft": 5, "new": 60, "partial": 10, "rfp": 15, "packed": 10, "rts": 10, "in_transit": 35,
@@ -100,7 +106,7 @@ def make_catalogue(stores: list[Any]) -> None:
     at = 0
     while at < SKUS:
         size = 4 if at % 14 == 10 and at + 4 <= SKUS else 1
-        skus = [f"{GOODS[number % 4][:3].upper()}-S000{number:03d}" for number in range(at, at + size)]
+        skus = [sku_of(number) for number in range(at, at + size)]
         product = factories.product(
             *skus,
             title=f"{GOODS[at % 4]} S000{at:03d}",
@@ -124,6 +130,32 @@ def make_catalogue(stores: list[Any]) -> None:
             factories.shelf(variant, "lyon", 60)
         search_text.refresh_after(products=[product.pk])
         at += size
+    make_kits(stores)
+
+
+def make_kits(stores: list[Any]) -> None:
+    """Make products that are kits of two of the SKUs, listed in every store."""
+    from catalogue.models import Variant
+    from catalogue.services.kits import set_components
+    from oms.kit.authors.actors import SYSTEM
+    from tests import factories
+
+    for number in range(SKUS, SKUS + KITS):
+        kit = factories.product(
+            sku_of(number), title=f"Set S000{number}", price=Decimal("20.00")
+        ).variants.get()
+        parts = Variant.objects.filter(sku__in=[sku_of(number - SKUS), sku_of(number - SKUS + 7)])
+        set_components(kit, {one.pk: 1 for one in parts}, by=SYSTEM)
+        for store in stores:
+            factories.listed(kit, store, external_id=f"L000{number}:0", remote_price=Decimal("20.00"))
+
+
+def sku_of(number: int) -> str:
+    """Return the SKU of this number; those from `SKUS` on are kits, those from `UNKNOWN` on in no product."""
+    if number >= UNKNOWN:
+        return f"UNK-S000{number}"
+    start = GOODS[number % 4][:3].upper() if number < SKUS else "SET"
+    return f"{start}-S000{number:03d}"
 
 
 def order_record(number: int, status: str, now: Any) -> Any:
@@ -133,7 +165,7 @@ def order_record(number: int, status: str, now: Any) -> Any:
     lines = tuple(
         OrderLineRecord(
             external_id=f"{number}-{position}", title=f"{GOODS[sku % 4]} S000{sku:03d}",
-            sku=f"{GOODS[sku % 4][:3].upper()}-S000{sku:03d}", quantity=quantity, unit_price=Decimal(12),
+            sku=sku_of(sku), quantity=quantity, unit_price=Decimal(12),
             total=Decimal(12) * quantity,
         )
         for position, (sku, quantity) in enumerate(skus)
@@ -165,7 +197,10 @@ def order_record(number: int, status: str, now: Any) -> Any:
 def _skus_of(number: int, status: str) -> list[tuple[int, int]]:
     """Return two SKUs of an order with their units; open orders and partial ones have SKUs of their own."""
     if status == "partial":
-        return [(SKUS - 1, 50), (OPEN_SKUS, 1)]
+        # Three of ten wait for a SKU that is in no product: each for one of its own.
+        return [(UNKNOWN + number, 1)] if number % 10 < 3 else [(SKUS - 1, 50), (OPEN_SKUS, 1)]
+    if status == "completed" and number % 40 == 3:
+        return [(SKUS + number // 40 % KITS, 1)]
     if status in ("completed", "delivered", "in_transit", "cancelled"):
         return [(number * 7 % OPEN_SKUS, 1), (number * 11 % OPEN_SKUS, 1 + number % 2)][
             : 1 + (number * 7 % OPEN_SKUS != number * 11 % OPEN_SKUS)
@@ -248,6 +283,7 @@ def make_pattern() -> None:
     make_orders(stores)
     OutboxMessage.objects.update(sent=F("wanted"), sent_at=timezone.now(), is_held=False)
     _age_what_happened()
+    _pattern_rest.make_rest(stores)
 
 
 def _age_what_happened() -> None:

@@ -73,6 +73,8 @@ def pages() -> Iterator[tuple[str, str, str]]:
         yield "search", f"orders: {text}", f"{orders}?q={text}"
         yield "search", f"box: {text}", f"/admin/search/results/?q={text}"
     yield "page", "one order", orders + "{order}/"
+    yield "page", "one order of a kit", orders + "{kit_order}/"
+    yield from newer_pages()
     for name in (
         "orders/shipment", "orders/manifest", "orders/carrier", "catalogue/product", "catalogue/variant", "catalogue/listing",
         "catalogue/category", "catalogue/brand", "inventory/stockitem", "inventory/stockmovement", "inventory/warehouse",
@@ -107,15 +109,66 @@ def pages() -> Iterator[tuple[str, str, str]]:
             f"a store: {part or 'overview'}",
             "/admin/integrations/ecommerce-sales-channels/{store}/" + part,
         )
+
+
+def newer_pages() -> Iterator[tuple[str, str, str]]:
+    """Yield the pages of stock work, exposure, rules, labels, parcels, returns, customers, the station, reports and settings."""
+    for name in (
+        "inventory/delivery", "inventory/stockcount", "inventory/transfer", "inventory/supplier", "orders/parcel", "orders/return",
+        "orders/orderrule", "settings/audit", "channels/calllog", "channels/rejectedrecord", "alerts", "catalogue/excel",
+    ):  # fmt: skip
+        yield "first", name, f"/admin/{name}/"
+    for tab in ("part", "closed"):
+        yield "filter", f"deliveries, {tab}", f"/admin/inventory/delivery/?tab={tab}"
+    for tab in ("late", "silent", "attention", "all"):
+        yield "filter", f"parcels, {tab}", f"/admin/orders/parcel/?tab={tab}"
+    yield "filter", "returns, requested", "/admin/orders/return/?tab=requested"
+    yield "search", "returns: RA", "/admin/orders/return/?q=RA{copy}003"
+    yield "search", "audit log: S000042", "/admin/settings/audit/?q=S000042"
+    yield "deep", "audit log, middle", "/admin/settings/audit/?{middle_audit}"
+    yield "deep", "parcels, middle", "/admin/orders/parcel/?tab=all&{middle_parcels}"
+    yield "page", "one SKU", "/admin/catalogue/variant/{variant}/"
+    yield "page", "components of a kit", "/admin/catalogue/skus/{kit}/kit/"
+    yield "page", "one delivery", "/admin/inventory/delivery/{delivery}/"
+    yield "page", "one count", "/admin/inventory/stockcount/{count}/"
+    yield "page", "one transfer", "/admin/inventory/transfer/{transfer}/"
+    yield "page", "one parcel", "/admin/orders/parcel/{parcel}/"
+    yield "page", "one return", "/admin/orders/return/{return}/"
+    yield "page", "one rule", "/admin/orders/orderrule/{rule}/"
+    yield "page", "trial of a rule", "/admin/orders/orderrule/{rule}/try/"
     yield "page", "SKU inbox", "/admin/catalogue/sku-inbox/"
+    for code in ("unknown_sku", "duplicate_sku", "recreated", "done"):
+        yield "page", f"SKU inbox, {code}", f"/admin/catalogue/sku-inbox/?code={code}"
+    yield "search", "SKU inbox: mug", "/admin/catalogue/sku-inbox/?q=mug"
+    for part in ("", "products", "stock", "prices"):
+        yield (
+            "page",
+            f"Reconcile {part}",
+            "/admin/integrations/ecommerce-sales-channels/{store}/reconcile/?part=" + part,
+        )
+    for place in (
+        "inventory/exposure", "inventory/reorder", "inventory/ageing", "inventory/low-stock", "inventory/value", "inventory/unusable",
+        "orders/station", "orders/pack", "orders/customers", "orders/carrier-names", "orders/order/new", "orders/return/scan",
+        "integrations/carriers", "integrations/warehouse-systems", "integrations/outgoing-webhooks", "settings/system", "settings/api-keys",
+        "settings/personal-data", "account/alerts", "reports",
+    ):  # fmt: skip
+        yield "page", place, f"/admin/{place}/"
+    yield "page", "account of a carrier", "/admin/integrations/carriers/{carrier_account}/"
+    for by in ("store", "country", "sku", "warehouse"):
+        yield "page", f"reports by {by}", f"/admin/reports/?by={by}"
+    yield "page", "reports of a year", "/admin/reports/?since=2026-01-01&until=2026-11-30"
+    yield "search", "customers: olivia hargreaves", "/admin/orders/customers/?q=olivia hargreaves"
+    yield "search", "customers: e-mail", "/admin/orders/customers/?q=buyer{number}@example.com"
+    yield "page", "one customer", "/admin/orders/customers/{order}/"
 
 
 def samples() -> dict[str, Any]:
     """Return what fills the addresses, from the installation in use."""
-    from catalogue.models import ListingVariant, Product
+    from catalogue.models import ListingVariant, Product, Variant
     from channels.models import Connection
-    from inventory.models import Warehouse
-    from orders.models import Carrier, Order
+    from inventory.models import Delivery, StockCount, Transfer, Warehouse
+    from oms.kit.models import AuditEntry
+    from orders.models import Carrier, CarrierAccount, Order, OrderRule, Parcel, Return
 
     order = Order.objects.filter(status="completed").order_by("placed_at")[500]
     return {
@@ -129,14 +182,27 @@ def samples() -> dict[str, Any]:
         "listed": ListingVariant.objects.order_by("pk")[5].pk,
         "middle": middle_of(Order.objects.all()),
         "middle_completed": middle_of(Order.objects.filter(status="completed")),
+        "kit_order": Order.objects.filter(lines__variant__is_kit=True).order_by("pk")[0].pk,
+        "kit": Variant.objects.filter(is_kit=True).order_by("pk")[0].pk,
+        "variant": Variant.objects.order_by("pk")[5].pk,
+        "carrier_account": CarrierAccount.objects.get().pk,
+        "rule": OrderRule.objects.order_by("pk")[5].pk,
+        "copy": "000",
+        "middle_audit": middle_of(AuditEntry.objects.all(), "id"),
+        "middle_parcels": middle_of(Parcel.objects.all(), "pk"),
+        **{
+            model._meta.model_name: model.objects.order_by("pk")[0].pk
+            for model in (Delivery, Transfer, Parcel, Return)
+        },
+        "count": StockCount.objects.order_by("pk")[0].pk,
     }
 
 
-def middle_of(orders: Any) -> str:
-    """Return the parameter of the page behind the row in the middle of the order list."""
-    number = orders.count() // 2
-    placed, pk = orders.order_by("-placed_at", "-pk").values_list("placed_at", "pk")[number]
-    return urlencode({"after": json.dumps([str(placed), pk])})
+def middle_of(rows: Any, by: str = "placed_at") -> str:
+    """Return the parameter of the page behind the row in the middle of a list, the newest first."""
+    number = rows.count() // 2
+    value, pk = rows.order_by(f"-{by}", "-pk").values_list(by, "pk")[number]
+    return urlencode({"after": json.dumps([str(value), pk])})
 
 
 def measure(client: Any, address: str, into: Measured, *, again: bool = False) -> None:

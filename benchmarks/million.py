@@ -35,11 +35,23 @@ def copied_models() -> list[Any]:
     from django.apps import apps
 
     from catalogue.models import Product
-    from channels.models import OutboxMessage
-    from oms.kit.models import Problem
+    from channels.models import CallLog, Difference, OutboxMessage, RejectedRecord, SyncRun, WebhookEvent
+    from inventory.models import Delivery, StockCount, Transfer
+    from oms.kit.models import AuditEntry, Job, Problem
     from orders.models import Manifest, Order
 
-    found = {Product, Order, Manifest}
+    found = {Product, Order, Manifest, Delivery, StockCount, Transfer}
+    alone = [
+        OutboxMessage,
+        Problem,
+        CallLog,
+        Difference,
+        RejectedRecord,
+        SyncRun,
+        WebhookEvent,
+        AuditEntry,
+        Job,
+    ]
     grew = True
     while grew:
         grew = False
@@ -48,7 +60,7 @@ def copied_models() -> list[Any]:
             if model not in found and keys & found:
                 found.add(model)
                 grew = True
-    return sorted([*found, OutboxMessage, Problem], key=lambda model: model._meta.db_table)
+    return sorted([*found, *alone], key=lambda model: model._meta.db_table)
 
 
 def steps(cursor: Any, models: list[Any]) -> dict[Any, int]:
@@ -64,8 +76,10 @@ def steps(cursor: Any, models: list[Any]) -> dict[Any, int]:
 
 
 def key_of(model: Any, step: dict[Any, int]) -> int:
-    """Return the step of a model; a model whose key is another's row has the step of that one."""
+    """Return the step of a model; a model whose key is another's row has the step of that one, one that is not copied 0."""
     while model not in step:
+        if not model._meta.pk.is_relation:
+            return 0
         model = model._meta.pk.related_model
     return step[model]
 
@@ -74,16 +88,15 @@ def value(model: Any, field: Any, step: dict[Any, int], marked: set[str]) -> str
     """Return the SQL of one column of copy `k`."""
     column = f't."{field.column}"'
     if field.is_relation:
-        target = field.related_model
-        if target in step or (target is not None and target._meta.pk.is_relation):
-            return f"{column} + k.k * {key_of(target, step)}"
-        return column
+        return f"{column} + k.k * {moved}" if (moved := key_of(field.related_model, step)) else column
     if field.primary_key:
         return f"{column} + k.k * {step[model]}"
     special = generic_key(model, field.name, step)
     if special:
         return special
     kind = field.get_internal_type()
+    if kind == "UUIDField":
+        return "gen_random_uuid()"
     if kind == "DateTimeField":
         return f"{column} - k.k * interval '37 seconds'"
     if field.column in marked:
@@ -122,7 +135,7 @@ def generic_key(model: Any, name: str, step: dict[Any, int]) -> str:
             return f'CASE WHEN t.kind = \'event\' THEN t."group" + k.k * {order} ELSE t."group" END'
         return "CASE WHEN t.key = '' THEN '' ELSE t.key || '/' || k.k END"
     if label == "kit.Problem" and name == "subject_id":
-        return f"t.subject_id + k.k * CASE t.subject_kind WHEN 'order' THEN {step[Order]} ELSE {step[Listing]} END"
+        return f"t.subject_id + k.k * CASE t.subject_kind WHEN 'order' THEN {step[Order]} WHEN 'connection' THEN 0 ELSE {step[Listing]} END"
     return ""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import Resolver404, URLPattern, URLResolver, include, path, resolve, reverse
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext_lazy as _
 
 from oms.accounts import first_run
@@ -86,6 +87,10 @@ class ManifoldAdminSite(AdminSite):
             model_admin = elsewhere.get(str(pattern.pattern))
             found.append(path(model_admin.address, include(model_admin.urls)) if model_admin else pattern)
         return found
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """Return Django's list of apps when something reads it: the frame shows our menu in its place, so no page does."""
+        return SimpleLazyObject(lambda: super(ManifoldAdminSite, self).get_app_list(request, app_label))
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return what the frame shows: the menu of this person, and which entry is open."""

@@ -376,3 +376,18 @@ def test_a_column_has_the_heading_of_its_method_where_the_model_has_a_field_of_t
     assert "Carrier and tracking" in text
     assert "Chosen carrier" not in text
     assert "Chosen warehouse" not in text
+
+
+@pytest.mark.req("R-ORD-09")
+def test_a_row_reads_only_the_name_of_its_store(owner, store):
+    """Credentials would be decrypted anew for each of 100 rows."""
+    order = desk_data.order(store)
+    with CaptureQueriesContext(connection) as asked:
+        page = owner.get(LIST)
+    rows = [one["sql"] for one in asked if '"orders_order"."number"' in one["sql"]]
+    assert f"#{order.number}" in page.content.decode()
+    assert store.name in page.content.decode()
+    assert len(rows) == 1
+    assert '"channels_connection"."name"' in rows[0]
+    assert "credentials" not in rows[0]
+    assert "webhook_secret" not in rows[0]

@@ -6,16 +6,17 @@ They escape their arguments; their result is safe HTML for a page or an admin co
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from oms.kit.admin.pictures import LARGE, copy_url
 from oms.kit.numbers import digits, grouped, quantise
@@ -79,7 +80,13 @@ def span_text(seconds: float) -> str:
 def exact(instant: datetime) -> str:
     """Return the instant in the viewer's time zone, to the second, with the name of the zone."""
     local = timezone.localtime(instant)
-    return f"{date_format(local, 'j M Y')} {local:%H:%M:%S %Z}"
+    return f"{_day_text(local.date(), 'j M Y', get_language())} {local:%H:%M:%S %Z}"
+
+
+@lru_cache(maxsize=4096)
+def _day_text(day: date, form: str, _language: str | None) -> str:
+    """Return a day in the form of the language in use. A list writes the same few days hundreds of times."""
+    return date_format(day, form)
 
 
 def instant_text(instant: datetime) -> str:
@@ -91,7 +98,8 @@ def instant_text(instant: datetime) -> str:
     days = (timezone.localdate() - local.date()).days
     if days == 0:
         return _("today %s") % f"{local:%H:%M}"
-    return date_format(local, "D H:i" if abs(days) < 7 else "j M Y H:i")
+    day = _day_text(local.date(), "D" if abs(days) < 7 else "j M Y", get_language())
+    return f"{day} {local:%H:%M}"
 
 
 def _time(instant: datetime, text: str) -> SafeString:

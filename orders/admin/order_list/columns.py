@@ -1,13 +1,14 @@
 """The columns of the order list. A new column is one method here and its name in `OrderAdmin`.
 
 A cell reads only the order, and what `with_related` of the list has set on it: `order.beside` and `order.words`.
+`escape` is Python's: Django's looks for lazy texts first, and a page escapes a thousand texts.
 """
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -147,6 +148,6 @@ class OrderColumns:
         if getattr(order, "sent_event", None) is not None:
             what, at = order.sent_event
             return SafeString(
-                f'{escape(what)}<div class="small quiet nowrap">{gettext("sent")} {ago(at)}</div>'
+                f'{escape(str(what))}<div class="small quiet nowrap">{gettext("sent")} {ago(at)}</div>'
             )
         return order.remote_status_name or order.remote_status_id or NOTHING

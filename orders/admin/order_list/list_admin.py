@@ -12,6 +12,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from channels.models import Connection
 from oms.kit.admin import panels
 from oms.kit.admin.actions import BulkAction
 from oms.kit.admin.changelist import KeysetChangeList
@@ -39,7 +40,20 @@ from orders.services import moves
 from orders.unit_of_work.search_text import search_orders
 
 #: Columns that only one cell or the order page needs; they are read only where they are shown.
-LARGE = {"ship_to": "town", "bill_to": "", "buyer_note": "", "gift_message": ""}
+LARGE = {
+    "ship_to": "town",
+    "bill_to": "",
+    "buyer_note": "",
+    "gift_message": "",
+    "corrected": "",
+    "import_notes": "",
+    # Of the store a row shows the name. Its credentials would be decrypted anew for each row.
+    **{
+        f"connection__{field.name}": ""
+        for field in Connection._meta.concrete_fields
+        if field.name not in ("id", "name")
+    },
+}
 
 
 @admin.register(Order)
