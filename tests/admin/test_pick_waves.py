@@ -37,7 +37,8 @@ def said(answer) -> list[str]:
 def test_a_wave_is_started_picked_and_ended_on_its_pages(owner):
     order = released(MUG=2)
     item = StockItem.objects.get()
-    owner.post(reverse("admin:inventory_stockitem_change", args=[item.pk]), {"shelf": "  A1   3 "})
+    shelved = reverse("admin:inventory_stockitem_change", args=[item.pk])
+    assert said(owner.post(shelved, {"shelf": "  A1   3 "}, follow=True)) == ["The shelf is A1 3."]
     assert AuditEntry.objects.filter(action="stock.shelf").count() == 1
     page = reverse("admin:pick_waves")
 
