@@ -9,16 +9,18 @@ from django.utils.translation import gettext_lazy as _
 
 from oms import checks, health, schedules
 from oms.accounts import middleware, roles
-from oms.admin import account, api_keys, audit, people, system
+from oms.admin import account, api_keys, audit, delete_store, people, system
 from oms.kit import doctor
 from oms.kit.authors import audit as log
-from oms.kit.background import queue
+from oms.kit.background import jobs, queue
+from oms.upkeep import deleting
 
 __all__ = [
     "account",
     "api_keys",
     "audit",
     "checks",
+    "delete_store",
     "people",
     "system",
 ]  # imported for what they register themselves
@@ -28,6 +30,7 @@ def connect() -> None:
     """Register everything; called once, when Django has loaded the apps."""
     doctor.register("storage_is_writable", health.storage_is_writable)
     health.declare_alerts()
+    jobs.register(deleting.JOB, deleting.work)
     queue.declare("oms.tasks", "daily")
     log.declare(
         {

@@ -112,6 +112,7 @@ OTHERS = {
     "stock_ageing": EVERYBODY,
     "exposure": EVERYBODY,
     "store_differences": EVERYBODY,
+    "store_delete": OWNERS,
     "order_native": may("orders.view_nativeorder"),
     "ship_station": may("orders.ship_order"),
     "pack_scan": may("orders.ship_order"),
@@ -309,7 +310,7 @@ def addresses(rows: dict[str, int]) -> dict[str, str]:
                 else "orders.orderrule"
                 if name in of_rule
                 else "channels.connection"
-                if name == "store_differences"
+                if name in ("store_differences", "store_delete")
                 else ".".join(name.split("_")[:2])
             )
             found[name] = reverse(f"admin:{name}", args=[rows[label]] if "<" in route else [])

@@ -365,6 +365,7 @@ ELSEWHERE = {
     "label_act": "the timeline of the order",
     "label_file": "the label, which counts its prints",
     "label_job": "cancels a job",
+    "store_delete": "the job, which names its author: tests/upkeep/test_leaving.py",
     "wms": "tests/wms/test_setup.py",
     "wms_new": "tests/wms/test_setup.py",
     "wms_state": "tests/wms/test_setup.py",

@@ -11,11 +11,15 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
 from catalogue.models import Listing
 from channels.models import Connection, OutboxMessage
 from channels.stores import services
-from oms.kit.models import AuditEntry
+from oms.kit.background import jobs
+from oms.kit.models import AuditEntry, Job
+from oms.upkeep import deleting
 from orders.models import Order
 from tests import factories
 from tests.channels.test_commands import run
@@ -99,3 +103,50 @@ def test_one_buyer_is_erased(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(capsys, "buyer", "ada@example.com", "--erase") == (0, {"orders": 1})
     order.refresh_from_db()
     assert order.customer_email == ""
+
+
+def test_an_owner_deletes_a_disconnected_store_on_its_page(admin_client: Client) -> None:
+    order = placed(factories.store("UK"), "1", days=1, status="completed")
+    store = order.connection
+    page, delete = reverse("admin:store", args=[store.pk]), reverse("admin:store_delete", args=[store.pk])
+    assert "Delete store…" not in admin_client.get(page).content.decode()
+    refused = admin_client.get(delete, follow=True)
+    assert f"{store.name} is connected: disconnect it first on its page." in refused.content.decode()
+    services.disconnect(connection=store)
+    OutboxMessage.objects.create(
+        connection=store, kind="event", topic="shipped", lane="orders", subject=1, key="a"
+    )
+    assert delete in admin_client.get(page).content.decode()
+    asked = admin_client.get(delete).content.decode()
+    assert "Kept: 1 orders." in asked
+
+    first = admin_client.post(delete, {"confirmed": "1"})
+    again = admin_client.post(delete, {"confirmed": "1"})
+    job = Job.objects.get(kind=deleting.JOB)
+    assert first["Location"] == again["Location"] == reverse("admin:job", args=[job.pk])
+    assert OutboxMessage.objects.filter(connection=store).exists()  # the page itself deletes nothing
+    while jobs.work(job.pk):
+        pass
+    job.refresh_from_db()
+    assert (job.state, job.message) == (Job.State.DONE, f"{store.name} is deleted.")
+    assert not OutboxMessage.objects.filter(connection=store).exists()
+    assert Order.objects.filter(pk=order.pk).exists()
+    assert Connection.objects.get(pk=store.pk).is_deleted
+
+
+def test_a_store_connected_again_meanwhile_is_not_deleted(admin_user: Any) -> None:
+    store = factories.store("UK")
+    services.disconnect(connection=store)
+    store.refresh_from_db()
+    job = deleting.start(store, by=admin_user)
+    Connection.objects.filter(pk=store.pk).update(state=Connection.State.ACTIVE)
+    while jobs.work(job.pk):
+        pass
+    job.refresh_from_db()
+    assert job.state == Job.State.FAILED
+    assert job.message == f"{store.name} is connected: disconnect it first on its page."
+    assert Connection.objects.filter(pk=store.pk, state=Connection.State.ACTIVE).exists()
+
+
+def test_counts_of_a_large_store_say_more_than(db: None) -> None:
+    assert deleting.written({"orders": 3, "messages": 11}, most=10) == ["3 orders", "more than 10 messages"]
