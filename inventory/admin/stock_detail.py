@@ -17,7 +17,7 @@ from catalogue.models import ListingVariant
 from inventory import callbacks
 from inventory.errors import StockError
 from inventory.models import StockItem
-from inventory.services import shelves
+from inventory.services import bins
 from oms.kit.admin.pages import Page
 from oms.kit.admin.panels import panels_of
 
@@ -53,16 +53,16 @@ class StockItemPage(Page):
             others=list(item.variant.stock_items.exclude(pk=item.pk).select_related("warehouse")),
             movements=movements[:HISTORY_ROWS],
             more=len(movements) > HISTORY_ROWS,
-            most_shelf=shelves.MOST,
+            most_bin=bins.MOST,
             units=ngettext("%d unit", "%d units", item.on_hand) % item.on_hand,
         )
 
     def post(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Set the shelf."""
+        """Set the bin."""
         item = get_object_or_404(StockItem, pk=pk)
         try:
-            shelf = shelves.set_shelf(item.pk, request.POST.get("shelf", ""))
-            text = gettext("The shelf is %s.") % shelf if shelf else gettext("The shelf was removed.")
+            code = bins.set_bin(item.pk, request.POST.get("bin_code", ""))
+            text = gettext("The bin is %s.") % code if code else gettext("The bin was removed.")
             messages.success(request, text)
         except StockError as error:
             messages.error(request, str(error))

@@ -44,7 +44,7 @@ class PackingSession(models.Model):
 
 
 class PickWave(models.Model):
-    """A set of shipments that are picked together. `zone` is the beginning of the shelves that were chosen; "": all."""
+    """A set of shipments that are picked together. `zone` is the beginning of the bins that were chosen; "": all."""
 
     warehouse = models.ForeignKey(
         Warehouse, on_delete=models.PROTECT, related_name="pick_waves", verbose_name=_("warehouse")

@@ -1,4 +1,4 @@
-"""The pages of pick waves, the shelf of a SKU, and the weight field of pack by scanning."""
+"""The pages of pick waves, the bin of a SKU, and the weight field of pack by scanning."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def test_a_wave_is_started_picked_and_ended_on_its_pages(owner):
     order = released(MUG=2)
     item = StockItem.objects.get()
     shelved = reverse("admin:inventory_stockitem_change", args=[item.pk])
-    assert said(owner.post(shelved, {"shelf": "  A1   3 "}, follow=True)) == ["The shelf is A1 3."]
-    assert AuditEntry.objects.filter(action="stock.shelf").count() == 1
+    assert said(owner.post(shelved, {"bin_code": "  A1   3 "}, follow=True)) == ["The bin is A1 3."]
+    assert AuditEntry.objects.filter(action="stock.bin").count() == 1
     page = reverse("admin:pick_waves")
 
     refused = owner.post(page, {"warehouse": item.warehouse_id, "zone": "B", "totes": "5"})
@@ -63,16 +63,16 @@ def test_a_wave_is_started_picked_and_ended_on_its_pages(owner):
     )
 
 
-def test_a_shelf_that_is_too_long_is_refused_and_nothing_changes(owner):
+def test_a_bin_that_is_too_long_is_refused_and_nothing_changes(owner):
     released(MUG=1)
     item = StockItem.objects.get()
 
     answer = owner.post(
-        reverse("admin:inventory_stockitem_change", args=[item.pk]), {"shelf": "x" * 61}, follow=True
+        reverse("admin:inventory_stockitem_change", args=[item.pk]), {"bin_code": "x" * 61}, follow=True
     )
 
-    assert said(answer) == ["A shelf has at most 60 characters."]
-    assert StockItem.objects.get().shelf == ""
+    assert said(answer) == ["A bin has at most 60 characters."]
+    assert StockItem.objects.get().bin_code == ""
 
 
 def test_the_pack_page_asks_for_the_weight_and_refuses_a_wrong_one_loudly(owner):

@@ -6,7 +6,7 @@ import pytest
 
 from catalogue.models import Variant
 from inventory.models import StockItem, StockMovement, Warehouse
-from inventory.services.shelves import set_shelf
+from inventory.services.bins import set_bin
 from orders.errors import OrderError
 from orders.models import Order, OrderEvent, OrderSettings, PackingSession, WaveTote
 from orders.services import packing
@@ -23,7 +23,7 @@ def shop():
     made = store("Shop")
     for sku, place in (("MUG", "A1-3"), ("TEE", "A1-1"), ("CUP", "B2-1")):
         stocked(sku, leeds=9)
-        set_shelf(StockItem.objects.get(variant__sku=sku).pk, place)
+        set_bin(StockItem.objects.get(variant__sku=sku).pk, place)
     return made
 
 
@@ -41,7 +41,7 @@ def in_totes(wave) -> list[tuple[int, int]]:
     return list(wave.totes.order_by("number").values_list("number", "shipment__order"))
 
 
-def test_one_line_orders_come_first_each_into_its_own_tote_by_shelf(shop):
+def test_one_line_orders_come_first_each_into_its_own_tote_by_bin(shop):
     two = released(shop, MUG=2, TEE=1)
     one = released(shop, CUP=1)
     an_order(shop, MUG=1)  # it is not released
@@ -50,7 +50,7 @@ def test_one_line_orders_come_first_each_into_its_own_tote_by_shelf(shop):
 
     assert in_totes(wave) == [(1, one.pk), (2, two.pk)]
     rows = [
-        (row.shelf, row.line.sku, row.units, [(tote.number, units) for tote, units in row.totes])
+        (row.bin_code, row.line.sku, row.units, [(tote.number, units) for tote, units in row.totes])
         for row in waves.pick_rows(wave)
     ]
     assert rows == [

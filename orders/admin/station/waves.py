@@ -1,4 +1,4 @@
-"""Pick waves: start one, pick it shelf by shelf into its totes, say what was not found."""
+"""Pick waves: start one, pick it bin by bin into its totes, say what was not found."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Waves(Page):
 
 
 class Wave(Page):
-    """One wave: what is picked, in the sequence of the shelves, and into which tote."""
+    """One wave: what is picked, in the sequence of the bins, and into which tote."""
 
     permission: ClassVar[str] = SHIP
     template_name = "orders/wave.html"

@@ -1,4 +1,4 @@
-"""Pick waves: which released shipments are picked together, from which shelves, and what was not found (R-PLUS-18)."""
+"""Pick waves: which released shipments are picked together, from which bins, and what was not found (R-PLUS-18)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MOST_TOTES = 60
 class PickRow:
     """One place to go to: the units of a SKU that a wave needs, and the totes that they go into."""
 
-    shelf: str
+    bin_code: str
     line: OrderLine
     units: int = 0
     #: (tote, units, shipment id) in the sequence of the totes.
@@ -40,7 +40,7 @@ class PickRow:
 def waiting_for_wave(warehouse_id: int, zone: str = "") -> QuerySet[Shipment]:
     """Return the shipments of a warehouse that can be picked and are in no wave: one-line orders first, then by ship-by.
 
-    `zone` is the beginning of a shelf: only shipments of which every SKU is on such a shelf.
+    `zone` is the beginning of a bin: only shipments of which every SKU is on such a bin.
     """
     rows = Shipment.objects.filter(
         warehouse=warehouse_id,
@@ -52,7 +52,7 @@ def waiting_for_wave(warehouse_id: int, zone: str = "") -> QuerySet[Shipment]:
     ).filter(Exists(ShipmentLine.objects.filter(shipment=OuterRef("pk"))))
     if zone:
         there = StockItem.objects.filter(
-            warehouse=warehouse_id, variant=OuterRef("line__variant"), shelf__istartswith=zone
+            warehouse=warehouse_id, variant=OuterRef("line__variant"), bin_code__istartswith=zone
         )
         elsewhere = ShipmentLine.objects.filter(~Exists(there), shipment=OuterRef("pk"))
         rows = rows.exclude(Exists(elsewhere))
@@ -98,15 +98,15 @@ def open_totes(wave: PickWave) -> list[WaveTote]:
 
 
 def pick_rows(wave: PickWave) -> list[PickRow]:
-    """Return what is still to be picked for a wave, by shelf, then SKU. Four statements, whatever the number of totes."""
+    """Return what is still to be picked for a wave, by bin, then SKU. Four statements, whatever the number of totes."""
     totes = {tote.shipment_id: tote for tote in open_totes(wave)}
     lines = list(
         ShipmentLine.objects.filter(shipment__in=list(totes)).select_related("line__variant__product")
     )
     variants = {row.line.variant_id for row in lines if row.line.variant_id}
-    shelves = dict(
+    bins = dict(
         StockItem.objects.filter(warehouse=wave.warehouse_id, variant__in=variants).values_list(
-            "variant", "shelf"
+            "variant", "bin_code"
         )
     )
     found: dict[tuple[object, ...], PickRow] = {}
@@ -114,12 +114,12 @@ def pick_rows(wave: PickWave) -> list[PickRow]:
         line = row.line
         # Units with a personalisation are not alike.
         key = (line.variant_id or line.sku, line.personalisation, "" if line.variant_id else line.title)
-        one = found.setdefault(key, PickRow(shelves.get(line.variant_id or 0, ""), line))
+        one = found.setdefault(key, PickRow(bins.get(line.variant_id or 0, ""), line))
         one.units += row.quantity
         one.totes.append((totes[row.shipment_id], row.quantity))
     for one in found.values():
         one.totes.sort(key=lambda pair: pair[0].number)
-    return sorted(found.values(), key=lambda one: (not one.shelf, one.shelf.casefold(), _sku(one.line)))
+    return sorted(found.values(), key=lambda one: (not one.bin_code, one.bin_code.casefold(), _sku(one.line)))
 
 
 def _sku(line: OrderLine) -> str:
@@ -142,13 +142,13 @@ def end_wave(wave_id: int) -> int:
 
 
 def short_pick(*, order_id: int, line_id: int, units: int, reason: str, by: Author) -> str:
-    """Record that `units` of a line were not found on their shelf; return what happens to the order, as a sentence.
+    """Record that `units` of a line were not found on their bin; return what happens to the order, as a sentence.
 
     The units leave the stock of the warehouse, so that no other order gets them. Another warehouse that has them serves
     them, and the order is released again; otherwise it is Partial, and its available part can be released.
 
     Raises `OrderError` without a reason, for an order that is not Ready for fulfilment or is at a warehouse system, and
-    for more units than the order has on that shelf. Nothing is changed then.
+    for more units than the order has on that bin. Nothing is changed then.
     """
     if not reason.strip():
         raise OrderError(_("Enter why the units are missing."))
