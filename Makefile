@@ -21,7 +21,7 @@ ARGS ?=
 WORKERS ?= 2
 
 .PHONY: help setup run upgrade test test-db test-db-slow test-slow lint format types bench e2e messages requirements demo-fixture \
-	opencart-extension opencart-lab contract clean
+	opencart-extension opencart-lab contract chaos cluster-test clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | awk -F'|' '{printf "%-26s %s\n", $$1, $$2}'
@@ -97,6 +97,12 @@ types: $(DEV_STAMP) ## check types (mypy, strict)
 
 bench: $(DEV_STAMP) ## run the benchmarks (ONLY=name: one of them); table at the end, figures in benchmarks/results
 	$(PY) -m benchmarks $(ONLY) $(ARGS)
+
+chaos: $(DEV_STAMP) ## harm a running installation, then count: PostgreSQL and SQLite (ROUNDS=200, SEED=7; docs/scaling.md)
+	@ROUNDS="$(ROUNDS)" SEED="$(SEED)" $(PY) -m contrib.trials.chaos $(ARGS)
+
+cluster-test: $(DEV_STAMP) ## run several hosts as network namespaces, without and with Redis (needs root)
+	@$(PY) -m contrib.trials.cluster $(ARGS)
 
 contract: $(DEV_STAMP) ## check clients and sandboxes against the channels' OpenAPI files with Prism (OMS_SPECS=folder; needs npm)
 	@DATABASE_URL= REDIS_URL= $(PY) contrib/contract/run.py $(ARGS)

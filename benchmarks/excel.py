@@ -2,8 +2,9 @@
 
 checked   read the workbook, check every row, store what changes          | floor: read with calamine, look up, compare
 applied   write the checked rows with audit log and search texts          | floor: upsert of products and SKUs in bulk
-whole     upload, check, apply, result workbook                            | floor: both of the above
+whole     upload, check, apply, result workbook                            | floor: calamine + upsert, read once
 export    all SKUs as a workbook                                           | floor: xlsxwriter alone, the same cells
+peer      changed rows by django-import-export: import_data with its defaults, and the two passes of its admin (preview, confirm)
 
 New rows, then the same rows with other prices, then the same file once more (nothing may be written).
 `--quick`: 2,000 rows. Peak memory is that of the whole process above its size before the first round.
@@ -11,6 +12,7 @@ New rows, then the same rows with other prices, then the same file once more (no
 
 from __future__ import annotations
 
+import itertools
 import resource
 import statistics
 import sys
@@ -24,6 +26,8 @@ from benchmarks._common import ROUNDS, empty, figure, in_own_database, seconds
 
 NAME = "excel"
 ROWS = 2_000 if "--quick" in sys.argv else 100_000 if "--full" in sys.argv else 20_000
+PEER_ROWS = 500
+_prices = itertools.count(20)
 HEADINGS = ("SKU", "Title", "Price", "Barcode", "Brand", "Weight", "Weight unit")
 
 
@@ -118,6 +122,35 @@ def applied(found: Any) -> None:
     assert found.count("rejected") == 0
 
 
+def peer(path: Path, *, passes: int) -> None:
+    """Import the first rows of a workbook with django-import-export as its documentation shows, once or with a preview."""
+    from import_export.resources import ModelResource
+    from tablib.core import Dataset
+
+    from catalogue.models import Variant
+
+    class Rows(ModelResource):
+        class Meta:
+            model = Variant
+            import_id_fields = ("sku",)
+            fields = ("sku", "price", "weight_grams")
+
+    for number in range(passes):
+        data = Dataset().load(path.read_bytes(), format="xlsx")
+        shown = Rows().import_data(data, dry_run=number + 1 < passes, raise_errors=True)
+        assert shown.totals["update"] == PEER_ROWS, shown.totals
+
+
+def write_peer(path: Path) -> None:
+    import xlsxwriter
+
+    with xlsxwriter.Workbook(str(path), {"constant_memory": True}) as book:
+        sheet = book.add_worksheet()
+        sheet.write_row(0, 0, ("sku", "price", "weight_grams"))
+        for number in range(PEER_ROWS):
+            sheet.write_row(number + 1, 0, (f"SKU-{number:06}", next(_prices), 310))
+
+
 def exported(path: Path) -> None:
     from oms.kit.imports import kinds, workbooks
 
@@ -193,16 +226,26 @@ def measure() -> None:
             ]
             assert again.count("unchanged") == ROWS
             assert wrote == [], wrote[:3]
+            for flow, passes in (("peer_defaults", 1), ("peer_admin", 2)):
+                write_peer(Path(folder) / "peer.xlsx")
+                take(flow, partial(peer, Path(folder) / "peer.xlsx", passes=passes))
             take("export", lambda: exported(Path(folder) / "out.xlsx"))
             take("export_floor", lambda: exported_floor(Path(folder) / "floor.xlsx"))
         peak = megabytes() - idle
     middle = {name: statistics.median(found) for name, found in takes.items()}
     for name, value in middle.items():
-        figure(NAME, name, ROWS / value, "rows/s", rows=ROWS)
-    figure(NAME, "check_to_floor", middle["floor_new_check"] / middle["new_check"], "ratio", target=0.4)
-    figure(NAME, "apply_to_floor", middle["floor_new_apply"] / middle["new_apply"], "ratio", target=0.4)
-    floor = middle["floor_new_check"] + middle["floor_new_apply"]
-    figure(NAME, "whole_to_floor", floor / (middle["new_check"] + middle["new_apply"]), "ratio", target=0.25)
+        rows = PEER_ROWS if name.startswith("peer") else ROWS
+        figure(NAME, name, rows / value, "rows/s", rows=rows)
+    floor = middle["floor_new_apply"]
+    figure(NAME, "check_to_floor", floor / middle["new_check"], "ratio", target=0.4)
+    figure(NAME, "apply_to_floor", floor / middle["new_apply"], "ratio", target=0.4)
+    for kind in ("new", "changed"):
+        whole = middle[f"{kind}_check"] + middle[f"{kind}_apply"]
+        figure(NAME, f"{kind}_whole_to_floor", floor / whole, "ratio", target=0.25)
+    ours = ROWS / (middle["changed_check"] + middle["changed_apply"])
+    for flow, target in (("defaults", 12), ("admin", 35)):
+        theirs = PEER_ROWS / middle[f"peer_{flow}"]
+        figure(NAME, f"{flow}_to_import_export", ours / theirs, "ratio", target=target)
     figure(NAME, "export_to_floor", middle["export"] / middle["export_floor"], "ratio", target=2.0)
     figure(NAME, "peak_memory", peak, "MB above idle", target=200)
 

@@ -23,7 +23,7 @@ from catalogue.sheets.products import PRODUCTS
 from channels import tasks
 from channels.contract import used_values
 from channels.contract.spec import Capability, Lane, Stream
-from channels.pull.streams import register_sink, register_vanished
+from channels.pull.streams import register_finished, register_sink, register_vanished
 from channels.push import outbox
 from channels.push.topics import Topic
 from channels.stores import first_sync
@@ -42,6 +42,7 @@ def connect() -> None:
     register_sink(Stream.ATTRIBUTES, reference_data.store_attributes)
     register_sink(Stream.PRODUCTS, products.store_products)
     register_vanished(Stream.PRODUCTS, vanished.products_vanished)
+    register_finished(Stream.PRODUCTS, vanished.request_unseen)
     used_values.register(used_values.BRANDS, reference_data.brands_in_use)
     used_values.register(used_values.CATEGORIES, reference_data.categories_in_use)
     audit.declare(

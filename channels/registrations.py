@@ -40,6 +40,7 @@ def connect() -> None:
         "sweep",
         "wake",
         "resume",
+        "take_over",
         "pull",
         "drain",
         "work",

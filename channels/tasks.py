@@ -21,7 +21,7 @@ from channels.ops.hooks import sending as hook_sending
 from channels.pull import runner
 from channels.push import dispatcher
 from channels.stores import webhooks
-from channels.workers import due_work, enqueue, failures, heartbeat, orphaned_leases, seats, sweeps
+from channels.workers import due_work, enqueue, failures, heartbeat, hosts, orphaned_leases, seats, sweeps
 from oms.kit.background import jobs
 from oms.kit.models import Job
 
@@ -68,7 +68,16 @@ def resume(lane: str) -> None:
     due_work.enqueue_due(lane)
 
 
+def take_over(lane: str) -> None:
+    """Go on with the work of a host that is gone: its leases, and the wake-ups that it had taken from the queue."""
+    heartbeat.beat(lane)
+    orphaned_leases.release()
+    enqueue.forget_unanswered(lane)
+    due_work.enqueue_due(lane)
+
+
 def _housekeeping() -> None:
+    hosts.prune()
     webhooks.prune()
     call_log.prune()
     WakeUp.objects.filter(asked_at__lt=timezone.now() - timedelta(days=1), lease_until=None).delete()

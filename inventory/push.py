@@ -141,7 +141,8 @@ class StockSending:
             else:
                 self.refused[offer.listing_variant_id] = (str(error)[:300],)
                 if isinstance(error, Rejected) and error.is_gone:
-                    self.gone.add(offer.listing_external_id)
+                    by_id = self.connection.spec.variants_by_id
+                    self.gone.add(offer.external_id if by_id else offer.listing_external_id)
 
     def close(self) -> None:
         """Store on each listed SKU what was sent and what the channel answered."""

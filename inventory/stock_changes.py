@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from django.db import connection as database
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -77,6 +78,7 @@ def apply(
             before = on_hand[change.stock_item_id]
             on_hand[change.stock_item_id] = before + change.on_hand
             movements.append(_movement(change, before, by))
+    _refuse_new_kits({items[pk].variant_id for pk, (delta, _allocated) in deltas.items() if delta > 0})
     changed: set[int] = set()
     more: set[int] = set()
     for pk, (delta, allocated) in deltas.items():
@@ -97,6 +99,19 @@ def apply(
         items[pk].allocated += allocated
     in_kits = {item.variant_id for item in items.values() if item.variant_id in changed and item.in_kit}
     availability_changed(changed, more=more, in_kits=in_kits)
+
+
+def _refuse_new_kits(variant_ids: Collection[int]) -> None:
+    """Raise `StockError` for a variant that became a kit while its stock items were waited for.
+
+    `of_kit` is as it was before the wait. Whoever makes a kit removes its stock under the same locks: either it has
+    happened and is seen here, or it happens later and removes these units, too. SQLite has one writer and never waits.
+    """
+    if not variant_ids or database.vendor != "postgresql":
+        return
+    rows = Variant.objects.filter(pk__in=among(variant_ids), is_kit=True).order_by("pk")
+    for sku in rows.values_list("sku", flat=True)[:1]:
+        raise StockError(kit_has_no_stock(sku))
 
 
 def _add_unusable(changes: Sequence[StockChange], items: Mapping[int, StockItem]) -> None:

@@ -138,8 +138,12 @@ GIVEN_DATABASE = env.database("DATABASE_URL")
 # How many seconds a connection to the database is kept open.
 CONN_MAX_AGE = env.whole("CONN_MAX_AGE", default=60, least=0, most=86_400)
 # Settings of each connection to PostgreSQL. Compiling a query (jit) takes up to a second and saves less; parallel workers
-# for a page of 20 ms double its time. Empty behind a pooler that refuses the parameter `options`.
-OMS_POSTGRES_SETTINGS = env.text("OMS_POSTGRES_SETTINGS", default="-c jit=off -c parallel_setup_cost=20000")
+# for a page of 20 ms double its time. A session whose host was cut off ends after half a minute and gives its row locks back;
+# without these settings it keeps them for two hours. Empty behind a pooler that refuses the parameter `options`.
+OMS_POSTGRES_SETTINGS = env.text(
+    "OMS_POSTGRES_SETTINGS",
+    default="-c jit=off -c parallel_setup_cost=20000 -c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3 -c tcp_user_timeout=25000",
+)
 
 DEFAULT_DATABASE: dict[str, Any] = GIVEN_DATABASE or {
     "ENGINE": "django.db.backends.sqlite3",
@@ -155,12 +159,14 @@ if DEFAULT_DATABASE["ENGINE"].endswith("sqlite3"):
 else:
     # No connection pool: the queue's workers are forked and would share its connections.
     DEFAULT_DATABASE["CONN_HEALTH_CHECKS"] = True
-    # A line that dies silently is noticed after a minute: a lane that listens would wait on it for ever.
+    # A line that dies silently is noticed: by a lane that listens after half a minute, by a statement that is not acknowledged
+    # after 10 s. The kernel's own limit for the second is 15 minutes (milliseconds here).
     DEFAULT_DATABASE["OPTIONS"] = {
         "connect_timeout": 10,
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
         "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
         **({"options": OMS_POSTGRES_SETTINGS} if OMS_POSTGRES_SETTINGS else {}),
         **DEFAULT_DATABASE.get("OPTIONS", {}),
     }
@@ -462,6 +468,6 @@ UNFOLD: dict[str, Any] = {
 
 # --- Check ------------------------------------------------------------------------------------------
 
-# Names in the settings file that are no settings: `check --deploy` tells them.
+# Names in the settings file that are no settings: `check --deploy` names them.
 UNKNOWN_SETTINGS = env.unknown()
 env.check()  # one sentence for each wrong setting

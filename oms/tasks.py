@@ -6,6 +6,8 @@ from catalogue.pictures import sweep
 from channels.ops import retention as reading
 from channels.ops.alerts import checks as alerts
 from channels.reconcile import differences
+from channels.workers import failed_tasks
+from oms.accounts import throttle
 from oms.accounts.sessions import SessionStore
 from oms.kit.admin import pages
 from oms.kit.admin.export import resources as list_exports
@@ -30,6 +32,8 @@ def daily() -> None:
     files.prune()
     SessionStore.clear_expired()
     pages.prune_tokens()
+    throttle.prune()
+    failed_tasks.prune()
     while keys.prune():
         pass
     sweep.enqueue_tidy()

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from channels.contract.registry import specs
+from oms.kit.bulk import among_texts
 
 if TYPE_CHECKING:
     from catalogue.models import ListingVariant, Product, Variant  # noqa: F401
@@ -28,7 +29,7 @@ class VariantQuerySet(models.QuerySet["Variant"]):
 
     def by_key(self, keys: Iterable[str]) -> Self:
         """Return the variants whose `sku_key` is in `keys`."""
-        return self.filter(sku_key__in=list(keys))
+        return self.filter(sku_key__in=among_texts(list(keys)))
 
 
 class ListingVariantQuerySet(models.QuerySet["ListingVariant"]):

@@ -60,7 +60,7 @@ class PriceHandler:
         request_products(
             connection,
             [
-                row.listing.external_id
+                row.external_id if connection.spec.variants_by_id else row.listing.external_id
                 for row in rows.values()
                 if row.pk in {sent[ref][0] for ref in sent if _is_gone(outcomes[ref].error)}
             ],

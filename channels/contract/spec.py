@@ -266,6 +266,9 @@ class ChannelSpec:
     help_url: str = ""
     intro: Any = ""
     orders_deduct_stock: bool = True
+    variants_by_id: bool = (
+        False  # a variant of a group is asked for by its own id (OnBuy: its SKU), not by its group's
+    )
     figures_together: bool = False  # price and stock of a SKU are sent in one call
     reference_data: ReferenceData = ReferenceData()
     listing_rules: ListingRules = field(default_factory=ListingRules)
@@ -283,6 +286,7 @@ class ChannelSpec:
     first_part_completes: bool = (
         False  # the channel takes no part shipments: its order is complete with the first
     )
+    most_tracking: int = 0  # characters of a tracking number that the channel takes at most; 0 = no limit
     has_warranty: bool = False  # a listing has a warranty text
     most_units: int = 0  # units of one SKU that the channel shows at most; 0 = no limit
     notice: str = ""  # a text that the channel's terms require on pages of its stores

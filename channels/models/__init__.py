@@ -7,7 +7,15 @@ from channels.models.hooks import HookDelivery, HookSubscription
 from channels.models.logs import CallLog, WebhookEvent
 from channels.models.outbox import OutboxMessage
 from channels.models.reconcile import Difference, DifferenceDay, ReconcileSeen
-from channels.models.runtime import AppQuota, Budget, ConnectionToken, ConnectorState, LaneBeat, WakeUp
+from channels.models.runtime import (
+    AppQuota,
+    Budget,
+    ConnectionToken,
+    ConnectorState,
+    HostBeat,
+    LaneBeat,
+    WakeUp,
+)
 from channels.models.status_map import StatusMapEntry
 from channels.models.sync import RejectedRecord, SyncRun, SyncStream
 
@@ -27,6 +35,7 @@ __all__ = [
     "DifferenceDay",
     "HookDelivery",
     "HookSubscription",
+    "HostBeat",
     "LaneBeat",
     "OutboxMessage",
     "ReconcileSeen",

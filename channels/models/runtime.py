@@ -117,3 +117,19 @@ class LaneBeat(models.Model):
 
     def __str__(self) -> str:
         return self.lane
+
+
+class HostBeat(models.Model):
+    """When a lane of a place (a host, a container) last reached the database, by the database's clock.
+
+    `is_gone`: it has not for so long that the others have taken its work over (`channels.workers.hosts`).
+    """
+
+    key = models.CharField(max_length=40, primary_key=True, help_text="place:lane")
+    place = models.CharField(max_length=8)
+    name = models.CharField(max_length=255)
+    beat_at = models.DateTimeField()
+    is_gone = models.BooleanField(default=False)
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.key}"

@@ -336,6 +336,8 @@ def advance(
             workers_failures.record_success(connection)
             if is_last and run.query.get("moves_cursor"):
                 request_again(stream, run)
+            if is_last:
+                streams.finished(connection, run)
             worked = counts.new + counts.changed + counts.same + len(counts.refused)
             worked += sum(counts.left_out.values())
             must_stop = after_page is not None and after_page(run, worked)

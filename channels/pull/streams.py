@@ -62,6 +62,9 @@ Vanished = Callable[["Connection", Sequence[str]], None]
 _sinks: dict[str, Sink] = {}
 _vanished: dict[str, Vanished] = {}
 
+Finished = Callable[["Connection", "SyncRun"], None]
+_finished: dict[str, Finished] = {}
+
 TITLES = {
     Stream.CATEGORIES: _("Categories"),
     Stream.BRANDS: _("Brands"),
@@ -102,9 +105,24 @@ def register_vanished(stream: Stream | str, function: Vanished) -> None:
 
 
 def vanished(connection: Connection, stream: str, external_ids: Sequence[str]) -> None:
-    """Tell the app of a stream that the channel does not have these records (any more)."""
+    """Call the app of a stream with the records that the channel does not have (any more)."""
     if external_ids and stream in _vanished:
         _vanished[stream](connection, external_ids)
+
+
+def register_finished(stream: Stream | str, function: Finished) -> None:
+    """Register `function(connection, run)`, called when a run of the stream has stored its last page.
+
+    It is not called for dry runs and for single records. What it requests is asked for by id: a record that is missing in
+    a list may be outside of its period, or the channel left a page out.
+    """
+    _finished[str(stream)] = function
+
+
+def finished(connection: Connection, run: SyncRun) -> None:
+    """Tell the app of a stream that a run of it is complete."""
+    if run.stream in _finished and not run.query.get("ids") and not run.query.get("dry_run"):
+        _finished[run.stream](connection, run)
 
 
 def sink_for(stream: str) -> Sink:

@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError, transaction
 from django.db import connection as database
-from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -266,6 +266,8 @@ def _start_sending(connection: Connection, claim: Sequence[OutboxMessage]) -> Se
     if reader is not None:
         try:
             return reader.begin(connection, claim)
+        except (OperationalError, InterfaceError):
+            raise
         except Exception:
             # One of them cannot be read: it is found batch by batch, and only that one fails.
             log.exception("reading %s for %s failed", topic, connection)
@@ -351,6 +353,10 @@ def _send(
         return error
     except (Rejected, NotSupported) as error:
         return _split(connection, batch, adapter, sending, answers, error)
+    except (OperationalError, InterfaceError):
+        # Manifold's own database was away or full for a moment: no message is at fault. The task ends, and its messages
+        # become due again as uncertain ones (`channels.workers.failed_tasks`).
+        raise
     except Exception as error:
         log.exception("sending to %s failed: %s", connection, batch[0].topic)
         return _split(connection, batch, adapter, sending, answers, error)

@@ -174,6 +174,9 @@ class Sandbox:
         self.faults: list[Fault] = []
         self.requests: deque[dict[str, Any]] = deque(maxlen=2000)
         self.url = "http://127.0.0.1"
+        self.deleted: dict[
+            tuple[str, str], Any
+        ] = {}  # rows that a control deleted, by kind and id; not saved
         self.is_dirty = False
         self.version = 0
         self._after_unlock: list[Callable[[], None]] = []
@@ -357,6 +360,13 @@ class Sandbox:
         """Record that the state has changed."""
         self.is_dirty = True
         self.version += 1
+
+    def _kept(self, kind: str, external_id: int | str) -> Any:
+        """Return a row that was deleted, and forget it. Raises `SandboxError` when none was."""
+        try:
+            return self.deleted.pop((kind, str(external_id)))
+        except KeyError:
+            raise SandboxError(f"No {kind} {external_id} was deleted.") from None
 
     def save(self) -> None:
         """Save the state in the file if it has changed: in another file first, so that a kill leaves a complete file."""

@@ -10,10 +10,13 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any
 
 from django.db import DatabaseError, connections
+from django.utils import timezone
 from django_q.conf import Conf
+from django_q.models import Task
 
 from channels.workers import enqueue, orphaned_leases
 from oms.kit.models import leases
@@ -22,6 +25,8 @@ log = logging.getLogger(__name__)
 
 TRY_SECONDS = 1.0  # between two tries while the database cannot be reached
 LONGEST_SECONDS = 180.0  # after which all leases have ended by themselves
+
+STORED_FOR = timedelta(days=30)
 
 _sleep = time.sleep
 
@@ -59,3 +64,8 @@ def release(tokens: Collection[str]) -> bool:
     finally:
         connections.close_all()
     return False
+
+
+def prune() -> int:
+    """Delete the queue's records of tasks that failed more than 30 days ago; return how many."""
+    return int(Task.objects.filter(stopped__lt=timezone.now() - STORED_FOR).delete()[0])

@@ -1,7 +1,8 @@
 """What killed workers held is free at once: nobody waits until their leases run out.
 
 Looked for when a worker of a lane starts, which the queue's guard sees to within a second of the other's death, and
-with each tick. Where a process cannot be seen (another machine, another container) its leases run out as ever.
+with each tick. A process on another machine or in another container cannot be seen: what it held is free when its whole place
+is gone (`channels.workers.hosts`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from channels.models import ConnectionToken, OutboxMessage, SyncStream, WakeUp
+from channels.workers import hosts
 from oms.kit.bulk import among
 from oms.kit.models import Job, leases
 from oms.kit.models.leases import LeaseQuerySet
@@ -31,8 +33,9 @@ def release() -> int:
     those was left. Each counts as one whose worker vanished: it is sent as uncertain, and alone the second time.
     """
     orphaned: set[str] = set()
+    gone_places = hosts.gone()
     for rows in _leased():
-        orphaned |= rows.end_orphaned()
+        orphaned |= rows.end_orphaned(gone_places)
     WakeUp.objects.filter(lease_token__in=orphaned).update(lease_token="", lease_until=None)
     processes = {leases.process_of(token) for token in orphaned}
     if processes:

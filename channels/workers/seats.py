@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from channels.models import WakeUp
 from channels.models.querysets import WakeUpQuerySet
-from channels.workers import due_work, enqueue, locks
+from channels.workers import due_work, enqueue, hosts, locks
 
 SLOW_STEP = 4.0  # seconds: more than a wait for the rate limit (3 s) and a call
 SLOW_FOR = timedelta(minutes=10)  # that a store counts as slow after a slow step
@@ -34,9 +34,9 @@ _clock = time.monotonic
 
 
 def workers_of(lane: str) -> int:
-    """Return the number of worker processes of a lane on one machine."""
+    """Return the number of worker processes of a lane, on all hosts: those of this one times the hosts."""
     own = settings.Q_CLUSTER.get("ALT_CLUSTERS", {}).get(str(lane), {})
-    return int(own.get("workers", settings.Q_CLUSTER["workers"]))
+    return int(own.get("workers", settings.Q_CLUSTER["workers"])) * hosts.alive()
 
 
 def store_seats(lane: str) -> int:

@@ -172,7 +172,8 @@ def sample(connection: Connection) -> int:
     oldest = rows.annotate(last_read=Min("variants__read_at")).order_by(
         F("last_read").asc(nulls_first=True), "pk"
     )
-    ids = list(oldest.values_list("external_id", flat=True)[:size])
+    name = "variants__external_id" if connection.spec.variants_by_id else "external_id"
+    ids = [each for each in oldest.values_list(name, flat=True)[:size] if each]
     request_records(stream, ids)
     return len(ids)
 

@@ -12,7 +12,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from axes.models import AccessAttempt
+from axes.models import AccessAttempt, AccessFailureLog, AccessLog
 from django.conf import settings
 from django.db.models import Sum
 from django.forms import ValidationError
@@ -24,6 +24,7 @@ from django.utils.translation import gettext as _
 FREE = 10  # failed sign-ins of one account, from all addresses together, before answers are delayed
 WINDOW = timedelta(minutes=15)
 LONGEST = 4.0  # seconds
+STORED_FOR = timedelta(days=90)  # sign-ins and failed ones, with their addresses
 MOST_WAITING = 2  # answers that wait at a time in one process: its other threads go on serving pages
 
 _waiting = threading.BoundedSemaphore(MOST_WAITING)
@@ -51,6 +52,15 @@ def delay(username: str) -> None:
         time.sleep(seconds)
     finally:
         _waiting.release()
+
+
+def prune() -> int:
+    """Delete sign-ins and failed sign-ins that are older than 90 days; return how many."""
+    before = timezone.now() - STORED_FOR
+    return sum(
+        model.objects.filter(attempt_time__lt=before).delete()[0]
+        for model in (AccessAttempt, AccessFailureLog, AccessLog)
+    )
 
 
 def locked_out(

@@ -17,8 +17,8 @@ from django.db import DatabaseError
 from django_q import cluster
 from django_q.conf import Conf
 
-from channels.workers import enqueue
-from oms.cluster import host_beats
+from channels.workers import enqueue, hosts
+from oms.cluster import beats, host_beats
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ State = tuple[int, tuple[int | None, ...]]
 
 
 class Sentinel(cluster.Sentinel):
-    """django-q2's guard, which also looks after the queue in each of its rounds (0.5 s)."""
+    """django-q2's guard, which also checks the queue in each of its rounds (0.5 s)."""
 
     _seen: State | None = None
     _since = 0.0
@@ -44,8 +44,11 @@ class Sentinel(cluster.Sentinel):
                 "the database cannot be reached; lost wake-ups are enqueued again within a minute",
                 exc_info=True,
             )
+        beats.prepare()
         super().start()  # type: ignore[no-untyped-call]
         host_beats.forget(str(Conf.CLUSTER_NAME))  # the lane was asked to stop; a killed one leaves its file
+        with suppress(DatabaseError):
+            hosts.leave(str(Conf.CLUSTER_NAME))
 
     def status(self) -> str:
         """Return the state of the cluster; the guard asks for it in each round."""
@@ -58,6 +61,8 @@ class Sentinel(cluster.Sentinel):
         if now - self._beat_at >= host_beats.EVERY:
             self._beat_at = now
             host_beats.touch(str(Conf.CLUSTER_NAME))
+        if beats.age() > hosts.ENDS_AFTER:
+            self._end_busy_workers()
         waiting = self.task_queue.qsize()
         is_idle = any(process.is_alive() and process.timer.value < 0 for process in self.pool)
         state = (waiting, tuple(process.pid for process in self.pool))
@@ -67,6 +72,16 @@ class Sentinel(cluster.Sentinel):
         elif now - self._since > STUCK_SECONDS:
             log.critical("work waits and an idle worker does not take it: the lane ends and is started again")
             end_lane(self.parent_pid)
+
+    def _end_busy_workers(self) -> None:
+        """Kill the workers that have a task: this host does not reach the database, and others take its work over soon."""
+        for process in self.pool:
+            if process.timer.value > 0 and process.is_alive():
+                log.critical(
+                    "the database has not been reached for %.0f s: worker %s ends", beats.age(), process.pid
+                )
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGKILL)
 
 
 def end_lane(head: int) -> None:

@@ -82,7 +82,7 @@ LOCK = 0x4F524452
 class _Sorted:
     """The records of a page, sorted by what is done with them."""
 
-    same: int = 0
+    same: list[int] = field(default_factory=list)
     ignored: int = 0
     refused: list[RefusedRow] = field(default_factory=list)
     new: list[tuple[OrderRecord, RemoteState, tuple[str, bytes], list[tuple[str, OrderLineRecord]]]] = field(
@@ -159,10 +159,17 @@ def store_orders(
     if not latest:
         return Counts()
     with transaction.atomic(savepoint=False):
-        return _store(connection, latest, by or channel(connection.name), placed_text)
+        is_asked_for = run is not None and not run.query.get("moves_cursor")
+        return _store(connection, latest, by or channel(connection.name), placed_text, is_asked_for)
 
 
-def _store(connection: Connection, latest: dict[str, OrderRecord], by: Author, placed_text: str) -> Counts:
+def _store(
+    connection: Connection,
+    latest: dict[str, OrderRecord],
+    by: Author,
+    placed_text: str,
+    is_asked_for: bool,
+) -> Counts:
     lock_store_ingest(connection)
     facts = store_facts(
         connection,
@@ -183,7 +190,7 @@ def _store(connection: Connection, latest: dict[str, OrderRecord], by: Author, p
             elif found is None:
                 counts.new.append((record, state, document, lines_of(record)))
             elif found.matches(document[0], state) or found.is_newer(record, page.now):
-                counts.same += 1
+                counts.same.append(found.pk)
             else:
                 lines_of(record)
                 counts.changed[found.pk] = (record, state, document)
@@ -191,11 +198,13 @@ def _store(connection: Connection, latest: dict[str, OrderRecord], by: Author, p
             counts.refused.append(RefusedRow(external_id, str(error), record.native))
     if counts.new or counts.changed:
         _store_changes(page, counts)
+    if counts.same and is_asked_for:  # they exist: the checks for deleted orders ask for the others first
+        Order.objects.filter(pk__in=counts.same, read_at__lt=page.now).update(read_at=page.now)
     reason = _("orders with a status that the status map ignores")
     return Counts(
         new=len(counts.new),
         changed=len(counts.changed),
-        same=counts.same,
+        same=len(counts.same),
         refused=counts.refused,
         left_out={reason: counts.ignored} if counts.ignored else {},
     )

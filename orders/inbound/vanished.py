@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from channels.models import Connection
+from channels.models import Connection, SyncRun
 from channels.pull.single_records import request_orders
 from oms.kit.authors.actors import channel
 from orders import problem_codes
@@ -66,6 +66,24 @@ def _delete(unit: UnitOfWork, order_state: OrderState) -> None:
 def seen_again(order_state: OrderState) -> None:
     """Close the problem of a deleted order: the channel has sent it again."""
     order_state.close_problem(problem_codes.DELETED_ON_CHANNEL, _("The channel has the order again."))
+
+
+def request_unseen(connection: Connection, run: SyncRun) -> None:
+    """Ask the channel, by id, for open orders of the period of *Sync Orders* that the import did not have.
+
+    Only runs by a person compare whole periods; with chosen statuses an order may be missing because of its status.
+    """
+    start = run.window_start
+    if run.trigger != SyncRun.Trigger.MANUAL or start is None or run.query.get("statuses"):
+        return
+    rows = Order.objects.open().filter(
+        connection=connection, placed_at__gte=start, read_at__lt=run.started_at
+    )
+    if run.window_end is not None:
+        rows = rows.filter(placed_at__lt=run.window_end)
+    ids = list(rows.order_by("read_at", "pk").values_list("external_id", flat=True)[:CHECKED])
+    if ids:
+        request_orders(connection, ids)
 
 
 def check_open_orders() -> None:

@@ -4,7 +4,7 @@ from orders.models.buyer import BlockedBuyer
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.document import Document, DocumentSettings, NumberSeries
 from orders.models.handover import Handover, WmsEvent
-from orders.models.labels import CarrierAccount, CarrierRule, LabelPurchase
+from orders.models.labels import CarrierAccount, CarrierRule, CloseOut, LabelPurchase
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
 from orders.models.packing import PackingSession, PickWave, WaveTote
 from orders.models.parcels import Parcel, ParcelEvent
@@ -23,6 +23,7 @@ __all__ = [
     "CarrierMap",
     "CarrierRule",
     "ChannelCheck",
+    "CloseOut",
     "DayFigures",
     "Document",
     "DocumentSettings",

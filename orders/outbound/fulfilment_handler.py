@@ -6,10 +6,8 @@ whether it has it already. The answer goes into the timeline.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 
 from django.db import transaction
 from django.utils import timezone
@@ -28,9 +26,9 @@ from oms.kit.authors.actors import channel
 from oms.kit.models import Problem
 from orders import problem_codes
 from orders.choices import EVENT_LABELS, Actor, CancelParty, ShipmentState
-from orders.domain.kits import whole_kits
 from orders.domain.lifecycle import end_as_cancelled
-from orders.models import CarrierMap, Handover, Order, OrderEvent, OrderLine, Shipment, ShipmentLine
+from orders.models import CarrierMap, Handover, Order, OrderEvent, Shipment, ShipmentLine
+from orders.outbound import kit_shipments
 from orders.outbound.stock_resend import resend_stock
 from orders.unit_of_work.announcements import held_back_reason, is_entered_by_hand, leave_to_staff
 from orders.unit_of_work.handovers import announce
@@ -184,7 +182,6 @@ def _update(
         return update
     is_split = connection.spec.supports(Capability.SPLIT_SHIPMENTS)
     shipments = (shipment,) if is_split else subject.shipments or (shipment,)
-    numbers = list(dict.fromkeys(row.tracking_number for row in shipments if row.tracking_number))
     carrier = shipment.carrier
     code = ""
     if carrier is not None:
@@ -206,7 +203,13 @@ def _update(
             units[row.line.external_id] = units.get(row.line.external_id, 0) + row.quantity
     ordered = list(order.lines.all())
     if in_kits:
-        units |= _whole_kits(ordered, in_kits, subject.shipments, shipment if is_split else None)
+        complete = kit_shipments.complete_kits(
+            ordered, in_kits, subject.shipments, shipment if is_split else None
+        )
+        units |= complete
+        if is_split:
+            shipments = (*kit_shipments.earlier(ordered, complete, subject.shipments, shipment), shipment)
+    numbers = list(dict.fromkeys(row.tracking_number for row in shipments if row.tracking_number))
     kits = {line.parent_id for line in ordered if line.parent_id}
     wanted = {
         line.external_id: line.quantity - line.cancelled
@@ -222,7 +225,7 @@ def _update(
         order_external_id=order.external_id,
         carrier_name=carrier.name if carrier else "",
         carrier_code=code,
-        tracking_number=", ".join(numbers),
+        tracking_number=kit_shipments.joined(numbers, connection.spec.most_tracking),
         tracking_url=shipment.tracking_link,
         lines=units,
         is_whole_order=all(units.get(key, 0) >= quantity for key, quantity in wanted.items()),
@@ -231,47 +234,6 @@ def _update(
         native_status=update.native_status,
         leaves_rest=event == E.SHIPPED and order.shipped_at is None,
     )
-
-
-def _whole_kits(
-    ordered: Sequence[OrderLine],
-    in_kits: Sequence[ShipmentLine],
-    shipments: Sequence[Shipment],
-    only: Shipment | None,
-) -> dict[str, int]:
-    """Return the kits that the channel is sent, by the channel id of their line: those of which every component is there.
-
-    `in_kits` are the component units of the message. With `only` a kit counts in the last shipment that makes it whole: the
-    shipments that were ready or left before are looked at, too; one query.
-    """
-    rows = list(in_kits)
-    before: set[int] = set()
-    if only is not None:
-        mine = _place(only)
-        before = {row.pk for row in shipments if row.pk != only.pk and _place(row) < mine}
-        rows += ShipmentLine.objects.filter(shipment__in=before, line__parent__isnull=False)
-    found: dict[str, int] = {}
-    for parent in ordered:
-        components = [line for line in ordered if line.parent_id == parent.pk and line.kit_units]
-        if not components:
-            continue
-
-        def whole(where: Sequence[ShipmentLine], of: Sequence[OrderLine] = components) -> int:
-            there = Counter[int]()
-            for row in where:
-                there[row.line_id] += row.quantity
-            return whole_kits((there[line.pk], line.kit_units) for line in of)
-
-        units = whole(rows) - whole([row for row in rows if row.shipment_id in before])
-        if units > 0:
-            found[parent.external_id] = units
-    return found
-
-
-def _place(shipment: Shipment) -> tuple[float, int]:
-    """Return what sorts the shipments of an order by the time at which the channel may be sent them; the others are last."""
-    at = shipment.ready_at or shipment.handed_over_at
-    return (at.timestamp() if at else inf, shipment.number)
 
 
 def _names_nothing(connection: Connection, subject: _Subject, update: ShipmentUpdate) -> bool:

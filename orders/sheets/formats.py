@@ -1,16 +1,17 @@
-"""Order files of other systems: Etsy's sold order items, Etsy's sold orders (refused), Shopify's orders."""
+"""Order files of other systems: Etsy's sold order items, Etsy's sold orders (refused), Shopify's and WooCommerce's orders."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from oms.kit.sheets.cells.results import say
 from oms.kit.sheets.cells.text import one_line
-from oms.kit.sheets.formats import KnownFormat, Line, Passed, Source, SourceRow
+from oms.kit.sheets.formats import KnownFormat, Line, Passed, Source
+from orders.sheets.moments import moment_of
+from orders.sheets.woocommerce import WOOCOMMERCE
 
 _ETSY = (
     ("date", ("Sale Date",)),
@@ -79,7 +80,7 @@ def _shopify(source: Source) -> Iterator[Line | Passed]:
         line.put("address", row, row.first("Shipping Address1", "Shipping Street"))
         if number not in seen:
             seen.add(number)
-            moment = _moment(row, "Created at")
+            moment = moment_of(row, "Created at")
             if moment is None:
                 reason = say(_("“%(text)s” is no date and time."), text=row.text("Created at"))
                 yield Passed(row.number, reason, "date-unreadable", "Created at")
@@ -88,7 +89,7 @@ def _shopify(source: Source) -> Iterator[Line | Passed]:
             line.set("paid", row.text("Financial Status").lower() in _PAID, "Financial Status")
             line.set("cancelled", bool(row.text("Cancelled at")), "Cancelled at")
             shipped = (
-                _moment(row, "Fulfilled at")
+                moment_of(row, "Fulfilled at")
                 if row.text("Fulfillment Status").lower() == "fulfilled"
                 else None
             )
@@ -96,18 +97,6 @@ def _shopify(source: Source) -> Iterator[Line | Passed]:
             method = one_line(row.text("Shipping Method"))
             line.set("carrier", method or None, "Shipping Method")
         yield line
-
-
-def _moment(row: SourceRow, heading: str) -> datetime | None:
-    """Return the moment that a cell such as `2026-11-03 23:50:00 -0500` means, in UTC; None when it means none."""
-    cell = row.get(heading)
-    if isinstance(cell, datetime):
-        return cell.replace(tzinfo=cell.tzinfo or UTC).astimezone(UTC)
-    try:
-        found = datetime.fromisoformat(row.text(heading).replace(" -", "-").replace(" +", "+"))
-    except ValueError:
-        return None
-    return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
 
 
 ETSY_ITEMS = KnownFormat(
@@ -135,4 +124,4 @@ SHOPIFY = KnownFormat(
     ("Name", "Financial Status", "Lineitem quantity", "Lineitem sku"),
     translate=_shopify,
 )
-FORMATS = (ETSY_ITEMS, ETSY_ORDERS, SHOPIFY)
+FORMATS = (ETSY_ITEMS, ETSY_ORDERS, SHOPIFY, WOOCOMMERCE)

@@ -402,7 +402,7 @@ def test_a_hook_carries_our_secret_and_one_destination_for_each_scope(serve_bigc
 
     hooks = list(running.sandbox.shop.hooks.values())
     assert {hook["destination"] for hook in hooks} == {HOOK}
-    assert len({hook["scope"] for hook in hooks}) == len(hooks) == 9
+    assert len({hook["scope"] for hook in hooks}) == len(hooks) == 10
     assert all(hook["headers"] == {"X-OMS-Secret": "s" * 32} for hook in hooks)
 
 

@@ -102,7 +102,7 @@ def test_hooks_are_made_once_woken_when_idle_and_made_anew(serve_bigcommerce):
     adapter.register_webhooks(HOOK, SECRET)
     count = len(hooks)
     adapter.register_webhooks(HOOK, SECRET)
-    assert len(hooks) == count == 9
+    assert len(hooks) == count == 10
     running.sandbox.idle()
 
     adapter.register_webhooks(HOOK, SECRET)
@@ -110,7 +110,7 @@ def test_hooks_are_made_once_woken_when_idle_and_made_anew(serve_bigcommerce):
     hooks.clear()
     adapter.register_webhooks(HOOK, SECRET)
 
-    assert len(hooks) == 9
+    assert len(hooks) == 10
     with pytest.raises(Rejected, match="443"):
         connected(running).register_webhooks("http://oms.example.com:8000/", SECRET)
 

@@ -17,7 +17,7 @@ from channels.models import Connection, SyncRun, SyncStream, WakeUp, WebhookEven
 from channels.pull import page_writer, runner
 from channels.push import dispatcher, outbox
 from channels.push.topics import Topic
-from channels.workers import enqueue, orphaned_leases, seats
+from channels.workers import enqueue, hosts, orphaned_leases, seats
 from oms.cluster import sentinel
 from oms.kit.background import jobs
 from oms.kit.models import Job
@@ -84,6 +84,15 @@ def test_a_store_has_a_third_of_a_lane_and_slow_stores_leave_two_workers(
     settings: Any, number: int, of_a_store: int, of_slow_stores: int
 ) -> None:
     workers(settings, number)
+    assert (seats.store_seats("orders"), seats.slow_seats("orders")) == (of_a_store, of_slow_stores)
+
+
+@pytest.mark.parametrize(("machines", "of_a_store", "of_slow_stores"), [(1, 1, 2), (2, 2, 6), (3, 4, 10)])
+def test_seats_grow_with_the_hosts_of_the_lane(
+    monkeypatch: pytest.MonkeyPatch, machines: int, of_a_store: int, of_slow_stores: int
+) -> None:
+    """With the seats of one host, a second one would add nothing for stores that answer slowly."""
+    monkeypatch.setattr(hosts, "alive", lambda: machines)
     assert (seats.store_seats("orders"), seats.slow_seats("orders")) == (of_a_store, of_slow_stores)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from catalogue.models import Variant
 from oms.kit.background import jobs
-from oms.kit.imports import services
+from oms.kit.imports import kinds, services, workbooks
 from tests.imports.flow import ANNA, applied, checked, upload
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("var_dir")]
@@ -36,6 +37,18 @@ def test_a_chunk_costs_the_same_for_few_and_for_many_rows() -> None:
         taken.append((len(of_check), len(of_apply)))
     assert abs(taken[0][0] - taken[1][0]) <= 2
     assert taken[1][1] <= taken[0][1]  # the first file also made the warehouse
+
+
+@pytest.mark.req("R-USE-02")
+def test_an_export_costs_the_same_for_few_and_for_many_rows(tmp_path: Path) -> None:
+    kind = kinds.get("products")
+    taken = []
+    for count in (3, 60):
+        applied("products", *rows(count))
+        with CaptureQueriesContext(connection) as asked:
+            assert workbooks.write_export(kind, tmp_path / "out.xlsx") == count
+        taken.append(len(asked))
+    assert taken[0] == taken[1] <= 8
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def test_who_cannot_be_seen_is_taken_to_live(token: str):
 
 
 def test_where_processes_cannot_be_distinguished_a_token_names_none(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(leases, "_place", lambda: "")
+    monkeypatch.setattr(leases, "place", lambda: "")
     token = leases.new_token()
 
     assert re.fullmatch(r"[0-9a-f]{32}", token)

@@ -18,6 +18,7 @@ from oms.kit.models import AuditEntry
 from orders.domain.rules.facts import facts_of
 from orders.errors import OrderError
 from orders.models import Order, OrderLine, Return, ReturnLine
+from orders.outbound.kit_shipments import joined
 from orders.services import packing
 from orders.services.corrections.lines import correct_lines
 from orders.services.corrections.parcels import values_of_parcels
@@ -149,6 +150,37 @@ def test_a_kit_from_two_warehouses_is_sent_with_its_last_shipment() -> None:
     gift.refresh_from_db()
     assert (gift.shipped, status(order)) == (2, "in_transit")
     sound()
+
+
+@pytest.mark.parametrize("channel", ["bigcommerce", "onbuy", "opencart", "etsy"])
+def test_the_tracking_numbers_of_all_shipments_of_a_kit_are_sent(channel: str) -> None:
+    """Also of those that completed no line: they are sent with the last one, as the numbers of its parcels."""
+    shop = a_shop(mugs=4, boxes=0, channel=channel)
+    stocked("BOX", york=2)
+    serves(shop, "Leeds", "York")
+    order = an_order(shop, GIFT=2)
+    ok(packing.release([order.pk], by=DESK))
+    ok(packing.pack([order.pk], by=DESK))
+    numbers = {"Leeds": "AA111111111GB", "York": "BB222222222GB"}
+    for name, number in numbers.items():
+        order.shipments.filter(warehouse__name=name).update(tracking_number=number)
+    ok(packing.mark_ready_to_ship([order.pk], by=DESK))
+    for name in numbers:
+        manifest(warehouse=name)
+    told = Channel()
+    send(shop, told)
+
+    with_lines = [update for update in told.told if update.lines]
+    assert with_lines
+    assert {update.tracking_number for update in with_lines} == {"AA111111111GB, BB222222222GB"}
+
+
+def test_as_many_tracking_numbers_are_sent_as_the_channel_takes() -> None:
+    numbers = ["A" * 20, "B" * 20, "C" * 20]
+    assert joined(numbers, 50) == f"{'B' * 20}, {'C' * 20}"
+    assert joined(numbers, 10) == "C" * 20
+    assert joined(numbers, 0) == ", ".join(numbers)
+    assert joined([], 50) == ""
 
 
 def test_what_the_channel_shipped_itself_leaves_by_component_once(shop: Connection) -> None:

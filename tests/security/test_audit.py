@@ -190,6 +190,12 @@ CASES = (
         before=failed,
     ),
     Case(
+        "store_plan",
+        lambda rows: {"row": rows.ids["channels.outboxmessage"]},
+        "message.skipped",
+        before=failed,
+    ),
+    Case(
         "channels_rejectedrecord_changelist",
         lambda rows: {"action": "retry", "_selected_action": RejectedRecord.objects.get().pk, "index": 0},
         "record.retried",

@@ -13,7 +13,7 @@ from catalogue.services.selling_prices import sale_days
 from catalogue.sheets import kits as kit_sheet
 from catalogue.sheets import prices as price_sheet
 from catalogue.sheets import products as product_sheet
-from catalogue.sheets.imports import kits, sku_mappings
+from catalogue.sheets.imports import kits, listings, sku_mappings
 from catalogue.sheets.imports.groups import group_of
 from catalogue.sheets.imports.prices import PricePart
 from catalogue.sheets.imports.products import ProductPart
@@ -24,6 +24,16 @@ from oms.kit.imports import kinds
 from oms.kit.sheets.fields import SheetField
 
 SLICE = 2_000
+#: Columns of an exported SKU: those that are worked on, then those that are columns of the sheet as they are.
+EXPORTED = (
+    *("pk", "product", "product__kind", "options"),
+    *("sku", "product__title", "price", "selling_price", "currency", "cost", "barcode", "weight_grams"),
+    *("product__brand__name", "product__description", "product__warranty"),
+)
+EXPORTED_AS = (
+    *("sku", "title", "price", "selling_price", "currency", "cost", "barcode", "weight"),
+    *("brand", "description", "warranty"),
+)
 
 STORE = SheetField(
     "store",
@@ -89,6 +99,18 @@ def register() -> None:
     )
     kinds.register(
         kinds.ImportKind(
+            sheet=listings.LISTINGS,
+            permissions=("catalogue.change_listing",),
+            export_permission="catalogue.export_listing",
+            parts=[listings.ListingPart()],
+            export=listings.rows,
+            export_count=listings.count,
+            allowed=store_names,
+            help=_("Listings of products on stores: new drafts, and changes of drafts and listings."),
+        )
+    )
+    kinds.register(
+        kinds.ImportKind(
             sheet=sku_mappings.SKU_MAPPINGS,
             permissions=("catalogue.add_skualias", "catalogue.change_skualias"),
             export_permission="catalogue.export_variant",
@@ -127,30 +149,25 @@ def _slices(queryset: Any) -> Iterator[list[Any]]:
 
 def product_rows() -> Iterator[dict[str, Any]]:
     """Yield each SKU with its product and its default prices; `_variant` is its key, for the parts of other apps."""
-    for part in _slices(current().select_related("product__brand").defer("search_text")):
-        groups = {row.product_id for row in part if row.product.kind == Product.Kind.GROUP}
-        firsts = _first_skus(groups)
-        images = _images({row.product_id for row in part})
-        for row in part:
-            product = row.product
-            yield {
-                "_variant": row.pk,
-                "sku": row.sku,
-                "group": firsts.get(product.pk, ""),
-                "title": product.title,
-                **_options(row.options),
-                "price": row.price,
-                "selling_price": row.selling_price,
-                "currency": row.currency,
-                "cost": row.cost,
-                "barcode": row.barcode,
-                "weight": row.weight_grams,
-                "weight_unit": "g" if row.weight_grams is not None else "",
-                "brand": product.brand.name if product.brand is not None else "",
-                "description": product.description,
-                "warranty": product.warranty,
-                "images": images.get(product.pk, ()),
-            }
+    rows = current().values_list(*EXPORTED)
+    last = 0
+    while part := list(rows.filter(pk__gt=last).order_by("pk")[:SLICE]):
+        last = part[-1][0]
+        groups = {one[1] for one in part if one[2] == Product.Kind.GROUP}
+        firsts = _first_skus(groups) if groups else {}
+        images = _images({one[1] for one in part})
+        for pk, product, _kind, options, *values in part:
+            found = dict(zip(EXPORTED_AS, values, strict=True))
+            found["_variant"] = pk
+            if product in firsts:
+                found["group"] = firsts[product]
+            if options:
+                found.update(_options(options))
+            if found["weight"] is not None:
+                found["weight_unit"] = "g"
+            if product in images:
+                found["images"] = images[product]
+            yield found
 
 
 def _options(options: Mapping[str, str]) -> dict[str, str]:

@@ -234,6 +234,7 @@ SPEC = ChannelSpec(
     orders_deduct_stock=True,
     orders_before_stock=30,
     reference_data=ReferenceData(attributes_with_products=True),
+    most_tracking=50,
     sandbox="channels.connectors.bigcommerce.sandbox.make_sandbox",
     app=AppPages(
         urls="channels.connectors.bigcommerce.app.urls",

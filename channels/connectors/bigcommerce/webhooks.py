@@ -27,6 +27,7 @@ SCOPES = (
     "store/order/refund/created",
     "store/product/created",
     "store/product/updated",
+    "store/product/deleted",
     "store/app/uninstalled",
     "store/hook/deliveryException",
 )
@@ -92,7 +93,7 @@ def _event_record(
         number = data.get("order_id") or data.get("id")
         return WebhookRecord(event_id, scope, stream, str(int(number)) if number else "")
     if scope.startswith("store/product/"):
-        if not takes_products or scope.endswith("/deleted"):
+        if not takes_products and not scope.endswith("/deleted"):
             return None
         return WebhookRecord(event_id, scope, Stream.PRODUCTS, str(int(data["id"])))
     if scope in ("store/app/uninstalled", "store/hook/deliveryException"):

@@ -238,6 +238,7 @@ SPEC = ChannelSpec(
     orders_deduct_stock=True,
     orders_before_stock=60,
     shown_after=SHOWN_AFTER,
+    variants_by_id=True,
     figures_together=True,
     reference_data=ReferenceData(brands_by_name=True, attributes_by_category=True),
     sandbox="channels.connectors.onbuy.sandbox.make_sandbox",

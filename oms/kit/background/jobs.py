@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -33,6 +33,7 @@ Wake = Callable[[Job], None]
 LEASE = timedelta(seconds=150)
 STORED_FOR = timedelta(days=90)  # after a job has ended
 MAX_CRASHES = 4
+TRY_AGAIN_AFTER = timedelta(seconds=10)  # after a slice for which the database was away or full
 _LOCK = 0x4A4F4253  # first half of the key of the lock under which a job is started
 
 _steps: dict[str, Step] = {}
@@ -212,6 +213,11 @@ def work(job_id: int) -> bool:
         return _finish(job, Job.State.FAILED, str(error))
     except StillBusy as busy:
         return _release(job, not_before=timezone.now() + timedelta(seconds=busy.seconds))
+    except (OperationalError, InterfaceError) as error:
+        log.warning("job %s (%s): the database was away or full", job.pk, job.kind, exc_info=True)
+        if job.attempts < MAX_CRASHES:
+            return _try_again(job)
+        return _finish(job, Job.State.FAILED, str(error))
     except Exception as error:
         log.exception("job %s (%s) failed", job.pk, job.kind)
         return _finish(job, Job.State.FAILED, str(error) or error.__class__.__name__)
@@ -278,6 +284,17 @@ def _release(job: Job, **fields: Any) -> bool:
         **fields,
     )
     return not fields
+
+
+def _try_again(job: Job) -> bool:
+    """Let the slice be worked again after 10 s: Manifold's own database was away or full for a moment.
+
+    What the step has stored counts; what it has only changed in memory does not.
+    """
+    Job.objects.filter(pk=job.pk).release_lease(
+        job.lease_token, not_before=timezone.now() + TRY_AGAIN_AFTER, attempts=job.attempts
+    )
+    return False
 
 
 def _finish(job: Job, state: str, message: str) -> bool:

@@ -6,7 +6,7 @@ have to be corrected and the same file can be uploaded again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,12 @@ import xlsxwriter
 from django.utils.translation import gettext as _
 
 from oms.kit.imports import files, kinds, source
+from oms.kit.imports.lines import OPTIONS, LineSheet, add_sheet, style_of
 from oms.kit.imports.models import SheetImport, StagedRow
 from oms.kit.sheets.files.opening import open_file
 from oms.kit.sheets.files.tables import Percent
 from oms.kit.sheets.records import Reading
 
-LONGEST = 32_767  # characters of a cell
-OPTIONS = {
-    "constant_memory": True,
-    "strings_to_formulas": False,
-    "strings_to_numbers": False,
-    "strings_to_urls": False,
-    "nan_inf_to_errors": True,
-    "default_date_format": "yyyy-mm-dd",
-}
 COLOURS = {"rejected": "#FDE2E1", "created": "#E3F4E6", "updated": "#FFF6DB"}
 
 
@@ -49,30 +41,35 @@ def write(row: SheetImport, reading: Reading) -> Path:
     for number in {record.row for record in reading.records} - covered:
         ignored[number] = _("The example row of the template.")
     with xlsxwriter.Workbook(str(part), OPTIONS) as book:
-        sheet = book.add_worksheet((reading.sheet or "Import")[:31].translate(_SHEET))
-        bold = book.add_format({"bold": True})
-        dates = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        percent = book.add_format({"num_format": "0.00%"})
-        marks = {name: book.add_format({"bg_color": colour}) for name, colour in COLOURS.items()}
+        sheet = add_sheet(book, (reading.sheet or "Import")[:31].translate(_SHEET))
+        bold = style_of(book.add_format({"bold": True}))
+        forms = {
+            "date": style_of(book.add_format({"num_format": "yyyy-mm-dd"})),
+            "time": style_of(book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})),
+            "percent": style_of(book.add_format({"num_format": "0.00%"})),
+        }
+        marks = {name: style_of(book.add_format({"bg_color": colour})) for name, colour in COLOURS.items()}
         width = _width(reading)
         sheet.set_column(width, width, 14)
         sheet.set_column(width + 1, width + 1, 70)
-        for number, cells in enumerate(_cells(row, reading), start=1):
-            for column, raw in enumerate(cells[:width]):
-                _put(sheet, number - 1, column, raw, dates, percent)
+        none = [""] * (width + 2)
+        for number, raw in enumerate(_cells(row, reading), start=1):
+            cells, styles = _line(sheet, raw[:width], forms, none)
+            cells += [None] * (width - len(cells))
+            mark, reason = "", ""
             if number == reading.header_row:
-                for offset, text in enumerate(headings()):
-                    sheet.write_string(number - 1, width + offset, text, bold)
+                status, reason = headings()
+                mark = bold
             elif number in outcomes:
                 colour, status, reason = outcomes[number]
-                sheet.write_string(number - 1, width, status, marks.get(colour))
-                if reason:
-                    sheet.write_string(number - 1, width + 1, reason[:LONGEST])
+                mark = marks.get(colour, "")
             elif number in ignored:
-                sheet.write_string(number - 1, width, _("Left out"))
-                sheet.write_string(number - 1, width + 1, ignored[number][:LONGEST])
-            elif number in covered:
-                sheet.write_string(number - 1, width, unchanged)
+                status, reason = _("Left out"), ignored[number]
+            else:
+                status = unchanged if number in covered else ""
+            if mark:
+                styles = [*styles[:width], mark, mark if mark == bold else ""]
+            sheet.write_line(number - 1, [*cells, status, reason], styles)
     part.chmod(0o600)
     part.replace(target)
     return target
@@ -130,18 +127,23 @@ def _width(reading: Reading) -> int:
     return len(names)
 
 
-def _put(sheet: Any, row: int, column: int, raw: Any, dates: Any, percent: Any) -> None:
-    if raw is None or raw == "":
-        return
-    if isinstance(raw, bool):
-        sheet.write_boolean(row, column, raw)
-    elif isinstance(raw, Percent):
-        sheet.write_number(row, column, float(raw), percent)
-    elif isinstance(raw, int | float):
-        sheet.write_number(row, column, raw)
-    elif isinstance(raw, datetime | date | time | timedelta):
-        if isinstance(raw, datetime):
-            raw = raw.replace(tzinfo=None)
-        sheet.write_datetime(row, column, raw, dates if isinstance(raw, datetime) else None)
-    else:
-        sheet.write_string(row, column, str(raw)[:LONGEST])
+def _line(
+    sheet: LineSheet, raw: Sequence[Any], forms: Mapping[str, str], none: list[str]
+) -> tuple[list[Any], list[str]]:
+    """Return the cells of a row as they are written, and the format of each; `none` are no formats at all."""
+    cells, styles = list(raw), none
+    for column, value in enumerate(raw):
+        kind = type(value)
+        if kind is str or kind is float or value is None or kind is bool or kind is int:
+            continue
+        form = ""
+        if kind is Percent:
+            cells[column], form = float(value), "percent"
+        elif isinstance(value, datetime | date | time | timedelta):
+            cells[column], form = sheet.number_of(value), "time" if isinstance(value, datetime) else "date"
+        else:
+            cells[column] = str(value)
+        if form:
+            styles = [*styles] if styles is none else styles
+            styles[column] = forms[form]
+    return cells, styles

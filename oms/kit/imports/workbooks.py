@@ -13,7 +13,7 @@ import xlsxwriter
 from django.utils.translation import gettext as _
 
 from oms.kit.imports.kinds import Fills, ImportKind
-from oms.kit.imports.results import LONGEST, OPTIONS
+from oms.kit.imports.lines import LONGEST, OPTIONS, add_sheet, style_of
 from oms.kit.imports.source import EXAMPLE
 from oms.kit.sheets.fields import FieldType, SheetField
 
@@ -21,6 +21,7 @@ ROWS_WITH_LIST = 10_000  # rows of a template that have drop-downs
 SLICE = 2_000
 EXCEL_ROWS = 1_048_575
 NUMBERS = (FieldType.MONEY, FieldType.QUANTITY, FieldType.NUMBER)
+PLAIN = (int, float, Decimal)  # written as numbers
 #: Excel shows a drop-down of at most 255 characters from its own text; longer ones are read from a sheet.
 LIST_CHARACTERS = 255
 LISTS = "Lists"
@@ -47,18 +48,25 @@ def write_export(kind: ImportKind, path: Path, *, each: Callable[[int], None] = 
     """
     columns, count = _columns(kind), 0
     with xlsxwriter.Workbook(str(path), OPTIONS) as book:
-        sheet = book.add_worksheet(_sheet_name(kind))
-        _headings(book, sheet, kind, columns)
-        writers = [_writer(field) for field in columns]
+        sheet = add_sheet(book, _sheet_name(kind))
+        text = _headings(book, sheet, kind, columns)
+        styles = ["" if field.type in NUMBERS else style_of(text) for field in columns]
+        keys = [(field.key, field.type in NUMBERS) for field in columns]
         for part in _slices(kind):
             for values in part:
                 count += 1
                 if count > EXCEL_ROWS:
                     raise ValueError("an XLSX sheet has at most 1,048,576 rows")
-                for column, (field, write) in enumerate(zip(columns, writers, strict=True)):
-                    value = values.get(field.key)
-                    if value is not None and value != "":
-                        write(sheet, count, column, value)
+                get = values.get
+                cells = [
+                    value
+                    if (kind_of := type(value := get(key))) is str
+                    or value is None
+                    or (is_number and kind_of in PLAIN)
+                    else text_of(value)
+                    for key, is_number in keys
+                ]
+                sheet.write_line(count, cells, styles)
             each(count)
     return count
 
@@ -83,8 +91,8 @@ def _sheet_name(kind: ImportKind) -> str:
     return kind.label[:31]
 
 
-def _headings(book: Any, sheet: Any, kind: ImportKind, columns: Sequence[SheetField]) -> None:
-    """Write the headings: required ones are dark and have a note; text columns are formatted as text."""
+def _headings(book: Any, sheet: Any, kind: ImportKind, columns: Sequence[SheetField]) -> Any:
+    """Write the headings: required ones are dark and have a note. Return the format of text columns."""
     plain = book.add_format({"bold": True, "bg_color": "#E5E7EB", "border": 1})
     required = book.add_format({"bold": True, "bg_color": "#1F2937", "font_color": "#FFFFFF", "border": 1})
     text = book.add_format({"num_format": "@"})
@@ -96,6 +104,7 @@ def _headings(book: Any, sheet: Any, kind: ImportKind, columns: Sequence[SheetFi
         sheet.write_string(0, column, str(field.label), required if field.required else plain)
         if field.required:
             sheet.write_comment(0, column, _("Required"))
+    return text
 
 
 def _example(field: SheetField, allowed: Mapping[str, Sequence[str]]) -> str:
@@ -165,26 +174,6 @@ def notes(kind: ImportKind) -> list[str]:
         _("A blank cell leaves the value as it is. Write (empty) to empty it. 0 is zero."),
         _("Codes are text: 0017 stays 0017."),
     ]
-
-
-Writer = Callable[[Any, int, int, Any], Any]
-
-
-def _writer(field: SheetField) -> Writer:
-    if field.type in NUMBERS:
-        return _write_number
-    return _write_text
-
-
-def _write_number(sheet: Any, row: int, column: int, value: Any) -> None:
-    if isinstance(value, int | float | Decimal):
-        sheet.write_number(row, column, value)
-    else:
-        _write_text(sheet, row, column, value)
-
-
-def _write_text(sheet: Any, row: int, column: int, value: Any) -> None:
-    sheet.write_string(row, column, text_of(value)[:LONGEST])
 
 
 def text_of(value: Any) -> str:

@@ -1,8 +1,8 @@
 """The lease of a row: one worker at a time, with an end. The mixin `Leased` and its queryset `LeaseQuerySet`.
 
 A lease ends at `lease_until`, on every machine and whatever happens. Its token names the process that took it, so that the
-lease of a process that is known to be dead can be ended earlier (`end_orphaned`). Where the process cannot be seen
-(another machine, another container) the lease runs until its end. A process is named by its number and its start time,
+lease of a process that is known to be dead can be ended earlier (`end_orphaned`). A process of another place (another machine,
+another container) cannot be seen: its lease ends earlier when its whole place is gone (`channels.workers.hosts`). A process is named by its number and its start time,
 so that a later process with the same number is not taken for it.
 """
 
@@ -12,6 +12,7 @@ import hashlib
 import os
 import secrets
 from collections import deque
+from collections.abc import Collection
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -31,8 +32,8 @@ M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
 @cache
-def _place() -> str:
-    """This boot of this machine, and the namespace in which process numbers count; '' where they cannot be told."""
+def place() -> str:
+    """Return the name of this boot of this machine and of the namespace in which process numbers count; '' where they cannot be told."""
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         namespace = (_PROC / "self/ns/pid").readlink()
@@ -57,10 +58,10 @@ def _began(pid: int) -> str:
 
 def new_token() -> str:
     """A token for a lease that this process takes: at most 32 characters, never the same twice."""
-    place = _place()
-    if place:
+    here = place()
+    if here:
         pid = os.getpid()
-        token = f"{place}-{pid:x}-{_began(pid)}-{secrets.token_hex(4)}"
+        token = f"{here}-{pid:x}-{_began(pid)}-{secrets.token_hex(4)}"
     else:
         token = secrets.token_hex(16)
     _made.append(token)
@@ -83,11 +84,13 @@ def process_of(token: str) -> str:
     return "-".join(parts[:-1]) + "-" if len(parts) == _PARTS else ""
 
 
-def is_gone(token: str) -> bool:
-    """Whether the process that took this token is known to be dead. In doubt, it lives."""
+def is_gone(token: str, gone_places: Collection[str] = ()) -> bool:
+    """Whether the process that took this token is known to be dead, or is in one of these places. In doubt, it lives."""
     parts = token.split("-")
-    if len(parts) != _PARTS or parts[0] != _place():
+    if len(parts) != _PARTS:
         return False
+    if parts[0] != place():
+        return parts[0] in gone_places
     return _began(int(parts[1], 16)) != parts[2]
 
 
@@ -112,14 +115,16 @@ class LeaseQuerySet(models.QuerySet[M_co]):
         """Release the lease of `token` and set `fields`; returns False, and changes nothing, when it was lost."""
         return bool(self.filter(lease_token=token).update(lease_token="", lease_until=None, **fields))
 
-    def end_orphaned(self) -> set[str]:
-        """End the leases whose process is known to be dead; returns their tokens.
+    def end_orphaned(self, gone_places: Collection[str] = ()) -> set[str]:
+        """End the leases whose process is known to be dead, and those of these places (`place`); returns their tokens.
 
         The token stays on the row, so that the next worker sees that the last one did not finish.
         """
         now = timezone.now()
         leased = self.filter(lease_until__gt=now).exclude(lease_token="")
-        orphaned = {token for token in leased.values_list("lease_token", flat=True) if is_gone(token)}
+        orphaned = {
+            token for token in leased.values_list("lease_token", flat=True) if is_gone(token, gone_places)
+        }
         if orphaned:
             leased.filter(lease_token__in=orphaned).update(lease_until=now)
         return orphaned

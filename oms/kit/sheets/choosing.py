@@ -58,10 +58,10 @@ def choose(
         choice = _of_sheet(table, vocabularies, kind, formats, header_row, mapping)
         if choice is not None:
             found.append(choice)
-    return _best(found, names, header_row)
+    return _best(found, sorted(opened.hidden) if sheet is None else [], header_row)
 
 
-def _best(found: list[Choice], names: list[str], header_row: int | None) -> Choice:
+def _best(found: list[Choice], hidden: list[str], header_row: int | None) -> Choice:
     if not found:
         if header_row:
             reason = (
@@ -72,6 +72,9 @@ def _best(found: list[Choice], names: list[str], header_row: int | None) -> Choi
             reason = _(
                 "No row with known headings was found, such as SKU, Title, Price or Quantity. Choose the row and map its columns."
             )
+        if hidden:
+            unread = _("Hidden sheets are not read unless you choose them: %s.")
+            reason = f"{reason} {unread % ', '.join(f'“{name}”' for name in hidden[:10])}"
         raise SheetError(reason, "headings-not-found")
     known = [each for each in found if each.format]
     candidates = known or found

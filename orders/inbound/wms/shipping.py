@@ -77,7 +77,7 @@ def use_parcels(
 def make_ready(unit: UnitOfWork, order_state: OrderState, shipment: Shipment) -> str:
     """Make a picked shipment ready to ship, here and on the channel; return why not, "" when it is (R-SHIP-03).
 
-    Unlike the move of the desk it is for one shipment: the others of the order may be in another warehouse. A channel
+    Unlike the move that staff make it is for one shipment: the others of the order may be in another warehouse. A channel
     without split shipments is sent “ready to ship” when the last one is ready.
     """
     if shipment.state not in NOT_READY:

@@ -22,9 +22,10 @@ from channels.connectors.bigcommerce.payloads import instant
 from channels.connectors.bigcommerce.sandbox import page as shop_page
 from channels.connectors.bigcommerce.sandbox import rows
 from channels.connectors.bigcommerce.sandbox.catalogue import Catalogue
+from channels.connectors.bigcommerce.sandbox.ids import IdControls
 from channels.connectors.bigcommerce.sandbox.shop import STATUSES, Row, Shop, new_hash, refuse
 from channels.sandbox.refusal import Refusal
-from channels.sandbox.server import MAINTENANCE_PAGE, Request, Response, Sandbox, SandboxError, control
+from channels.sandbox.server import MAINTENANCE_PAGE, Request, Response, SandboxError, control
 from channels.sandbox.state import change_settings
 
 ACCESS_TOKEN = "bcsandbox0token0known0to0all0a1b2c3"  # noqa: S105  (a toy store's)
@@ -35,7 +36,7 @@ HOOK_TIMEOUT = 1.5
 _STORE = re.compile(r"/stores/([^/]+)(/v[23]/.*)")
 
 
-class BigCommerceSandbox(Sandbox):
+class BigCommerceSandbox(IdControls):
     """One store. `shop` is its state; the controls below are for tests and people."""
 
     channel: ClassVar[str] = "bigcommerce"
@@ -154,36 +155,6 @@ class BigCommerceSandbox(Sandbox):
         self.shop.set_status(order, int(status_id))
         self.touch()
         return rows.order(self.shop, order, with_lines=False)
-
-    @control
-    def delete_order(self, order_id: int | str) -> Row:
-        """Delete an order as the API can; its units return to the stock as the status asks."""
-        order = self._order(order_id)
-        del self.shop.orders[order["id"]]
-        self._emit("store/order/archived", {"type": "order", "id": order["id"]})
-        self.touch()
-        return {"deleted": order["id"]}
-
-    @control
-    def delete_product(self, product_id: int | str) -> Row:
-        """Delete a product with its variants."""
-        del self.shop.products[int(product_id)]
-        self.touch()
-        return {"deleted": int(product_id)}
-
-    @control
-    def recreate_product(self, product_id: int | str) -> Row:
-        """Delete a product and make it again: product and variants get new ids, the SKUs stay."""
-        row = self.shop.products.pop(int(product_id))
-        row["id"] = self.shop.next_id("product", 100)
-        for variant in row["variants"]:
-            old, variant["id"] = variant["id"], self.shop.next_id("variant", 1000)
-            variant["product_id"] = row["id"]
-            self.shop.stock[f"1/{variant['id']}"] = self.shop.stock.pop(f"1/{old}", 0)
-            self.shop.owners[variant["id"]] = row["id"]
-        self.shop.products[row["id"]] = row
-        self.touch()
-        return {"id": row["id"]}
 
     @control
     def refund(self, order_id: int | str, amount: float, is_whole: bool = False) -> Row:
@@ -487,7 +458,7 @@ class BigCommerceSandbox(Sandbox):
         if self.take_fault(Request("POST", "/hook", [], {}, b""), frozenset({"lost_webhook"})):
             return
         for hook in list(self.shop.hooks.values()):
-            if not hook["is_active"] or hook["scope"] not in (scope, "store/order/*"):
+            if not hook["is_active"] or hook["scope"] not in (scope, scope.rpartition("/")[0] + "/*"):
                 continue
             at = int(self.shop.now())
             digest = hashlib.sha1(f"{scope}{data}{at}{len(self.webhooks_sent)}".encode()).hexdigest()  # noqa: S324

@@ -159,7 +159,8 @@ class Shop:
         product = self.products.get(self.owners.get(variant_id, 0))
         if product is None:
             return None
-        return product, next(row for row in product["variants"] if row["id"] == variant_id)
+        found = next((row for row in product["variants"] if row["id"] == variant_id), None)
+        return (product, found) if found else None
 
     def price_of(self, product: Row, variant: Row) -> Decimal:
         price = Decimal(str(product["price"] if variant["price"] is None else variant["price"]))

@@ -15,11 +15,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from channels.connectors.etsy.auth import SCOPES, challenge
 from channels.connectors.etsy.sandbox import page as shop_page
 from channels.connectors.etsy.sandbox.calls import ROUTES, Calls
+from channels.connectors.etsy.sandbox.ids import IdControls
 from channels.connectors.etsy.sandbox.seed import PEOPLE
 from channels.connectors.etsy.sandbox.shop import Row, Shop
 from channels.connectors.etsy.webhooks import webhook_signature
 from channels.sandbox.refusal import Refusal
-from channels.sandbox.server import Request, Response, Sandbox, SandboxError, control
+from channels.sandbox.server import Request, Response, SandboxError, control
 from channels.sandbox.state import change_settings
 
 KEYSTRING = "sandboxkeystring00000000"
@@ -30,7 +31,7 @@ TOKEN_PATH = "/v3/public/oauth/token"  # noqa: S105
 DAY = 86_400.0
 
 
-class EtsySandbox(Sandbox):
+class EtsySandbox(IdControls):
     """One shop of Etsy with one application. `shop` is its state; the controls below are for tests and people.
 
     `exchanges` has the calls with their answers, for the tests that compare them with Etsy's API document.
@@ -264,29 +265,6 @@ class EtsySandbox(Sandbox):
         if status.lower() in names:
             self.send_webhook(names[status.lower()], receipt["receipt_id"])
         return {"status": receipt["status"]}
-
-    @control
-    def delete_order(self, order_id: int | str) -> Row:
-        """Remove a receipt, as Etsy does with fraudulent ones."""
-        del self.shop.receipts[str(order_id)]
-        self.touch()
-        return {"deleted": order_id}
-
-    @control
-    def delete_product(self, product_id: int | str) -> Row:
-        """Delete a listing."""
-        del self.shop.listings[str(product_id)]
-        self.touch()
-        return {"deleted": product_id}
-
-    @control
-    def recreate_product(self, product_id: int | str) -> Row:
-        """Delete a listing and make it again under a new number; the SKUs stay."""
-        row = self.shop.listings.pop(str(product_id))
-        row["listing_id"] = self.shop.next_id("listing", 1_400_000_000)
-        self.shop.listings[str(row["listing_id"])] = row
-        self.touch()
-        return {"id": row["listing_id"]}
 
     @control
     def refund(self, order_id: int | str, amount: str, reason: str = "", *, is_told: bool = True) -> Row:

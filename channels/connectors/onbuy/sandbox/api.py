@@ -13,11 +13,12 @@ from urllib.parse import parse_qs, unquote
 
 from channels.connectors.onbuy.sandbox import page as account_page
 from channels.connectors.onbuy.sandbox.calls import Calls
+from channels.connectors.onbuy.sandbox.ids import IdControls
 from channels.connectors.onbuy.sandbox.market import SLUGS, Market, Row
 from channels.connectors.onbuy.sandbox.reference import refuse
 from channels.connectors.onbuy.sandbox.seed import place_for
 from channels.sandbox.refusal import Refusal
-from channels.sandbox.server import Request, Response, Sandbox, SandboxError, control
+from channels.sandbox.server import Request, Response, SandboxError, control
 from channels.sandbox.state import change_settings
 
 CONSUMER_KEY = "onbuy-sandbox-consumer-key-7f3a9c51d2"
@@ -25,7 +26,7 @@ SECRET_KEY = "onbuy-sandbox-secret-key-0c86be417f95"  # noqa: S105  (of a sandbo
 PREFIX = "/v2"
 
 
-class OnBuySandbox(Sandbox):
+class OnBuySandbox(IdControls):
     """One seller's account on OnBuy. `market` is its state; `exchanges` are the calls with their answers."""
 
     channel: ClassVar[str] = "onbuy"
@@ -189,21 +190,6 @@ class OnBuySandbox(Sandbox):
         self.market.set_status(order, SLUGS.get(status, status))
         self.touch()
         return {"order_id": order_id, "status": order["status"]}
-
-    @control
-    def delete_order(self, order_id: str) -> Row:
-        """Remove an order, as OnBuy does with orders that were placed by mistake."""
-        order = self._order(order_id)
-        del self.market.orders[order["order_id"]]
-        self.touch()
-        return {"deleted": order_id}
-
-    @control
-    def delete_product(self, product_id: str) -> Row:
-        """Delete the listing with this SKU."""
-        del self.market.listings[self.market.by_sku.pop(product_id)]
-        self.touch()
-        return {"deleted": product_id}
 
     @control
     def dispatch_in_panel(self, order_id: str, line: int, quantity: int = 1, number: str = "") -> Row:

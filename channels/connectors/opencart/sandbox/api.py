@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 from channels.connectors.opencart.auth import is_same, signature, webhook_signature
 from channels.connectors.opencart.sandbox import page as shop_page
 from channels.connectors.opencart.sandbox import rows
+from channels.connectors.opencart.sandbox.ids import IdControls
 from channels.connectors.opencart.sandbox.reads import READS, SKEW, Reads
 from channels.connectors.opencart.sandbox.shop import Row, Shop
 from channels.connectors.opencart.sandbox.writes import Writes, refuse
 from channels.sandbox.refusal import Refusal
-from channels.sandbox.server import MAINTENANCE_PAGE, Request, Response, Sandbox, SandboxError, control
+from channels.sandbox.server import MAINTENANCE_PAGE, Request, Response, SandboxError, control
 from channels.sandbox.state import change_settings
 
 SECRET_KEY = "5a4d0b0c5e1f4f0ea7c3b2d19687f0a1b2c3d4e5f60718ab"  # noqa: S105  (of a sandbox shop; it is public)
@@ -31,7 +32,7 @@ NONCE_LIFE = 600
 WEBHOOK_TIMEOUT = 1.5
 
 
-class OpenCartSandbox(Reads, Sandbox):
+class OpenCartSandbox(Reads, IdControls):
     """One OpenCart shop with the Manifold extension. `shop` is its state; the controls below are for tests and people."""
 
     channel: ClassVar[str] = "opencart"
@@ -210,34 +211,6 @@ class OpenCartSandbox(Reads, Sandbox):
         order["status_id"], order["is_unseen"] = int(status_id), True
         self.touch()
         return self.read_order(order["order_id"])
-
-    @control
-    def delete_order(self, order_id: int | str) -> Row:
-        """Delete an order, as in the shop's admin; its units return to the stock."""
-        order = self._order(order_id)
-        before = order["status_id"]
-        if before in {*self.shop.settings["processing"], *self.shop.settings["complete"]}:
-            self.shop.move_stock(order, 1)
-        del self.shop.orders[order["order_id"]]
-        self.shop.fire("order.deleted", order["order_id"], before, 0, self.shop.now())
-        self.touch()
-        return {"deleted": order["order_id"]}
-
-    @control
-    def delete_product(self, product_id: int | str) -> Row:
-        """Delete a product, as in the shop's admin."""
-        deleted = self.shop.delete_product(int(product_id))
-        self.touch()
-        return {"deleted": deleted}
-
-    @control
-    def recreate_product(self, product_id: int | str) -> Row:
-        """Delete a product without variants and make it again under a new id; its SKU stays."""
-        row = self.shop.products.pop(int(product_id))
-        row["product_id"] = self.shop.next_id("product")
-        self.shop.products[row["product_id"]] = row
-        self.touch()
-        return {"id": row["product_id"]}
 
     @control
     def set_stock(

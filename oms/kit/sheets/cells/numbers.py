@@ -6,6 +6,7 @@ The decimal mark is decided for a whole column. A number that can mean two thing
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from datetime import date, time, timedelta
 from decimal import Decimal, InvalidOperation
@@ -29,17 +30,38 @@ _COMMA_GROUPS = re.compile(r"^\d{1,3}(?:,\d{3})+$", re.ASCII)
 _DOT_GROUPS = re.compile(r"^\d{1,3}(?:\.\d{3})+$", re.ASCII)
 
 
+#: Decimal and thousands marks that are written with Arabic and with full-width digits.
+_MARKS = str.maketrans({"٫": ".", "٬": ",", "．": ".", "，": ","})
+
+
 class Ambiguous(ValueError):
     """The text can mean two numbers."""
+
+
+def western(text: str) -> str:
+    """Return a number in digits 0 to 9: full-width and Arabic digits have one meaning only. `²` is no digit."""
+    if text.isascii():
+        return text
+    return "".join(
+        str(unicodedata.decimal(one)) if one.isdecimal() else one for one in text.translate(_MARKS)
+    )
+
+
+def _signed(text: str) -> tuple[str, bool]:
+    """Return a number without its sign, and whether it is below zero: `-5`, `5-` and `(5)` are."""
+    bracketed = text[:1] == "(" and text[-1:] == ")"
+    digits = text[1:-1] if bracketed else text
+    is_negative = bracketed or digits[:1] in ("-", "−") or digits[-1:] in ("-", "−")
+    return digits.lstrip("-−+").rstrip("-−").strip(_BLANKS), is_negative
 
 
 def decimal_mark(cells: Iterable[Raw]) -> str:
     """Return the decimal mark that the texts of a column show; "" when none does, or when they disagree."""
     comma = dot = 0
     for cell in cells:
-        if not isinstance(cell, str) or ("," not in cell and "." not in cell):
+        if not isinstance(cell, str) or (cell.isascii() and "," not in cell and "." not in cell):
             continue
-        text = _plain(cell)
+        text = _plain(western(cell))
         last = max(text.rfind(","), text.rfind("."))
         mark, after = text[last], len(text) - last - 1
         both = "," in text and "." in text
@@ -154,14 +176,13 @@ def read_money(raw: Raw, style: Style) -> Value:
 
 
 def _text_money(text: str, style: Style) -> Decimal:
-    amount, currency = split_currency(text)
+    amount, currency = split_currency(western(text))
     if currency and style.currency and style.currency not in SIGNS.get(currency, (currency,)):
         raise CellRefused(
             "currency-mixed",
             say(_("“%(text)s” is not in %(currency)s."), text=text, currency=style.currency),
         )
-    negative = amount.startswith(("-", "−")) or (amount[:1] == "(" and amount[-1:] == ")")
-    digits = amount.strip("()").lstrip("-−+").strip(_BLANKS)
+    digits, negative = _signed(amount)
     try:
         if kit_numbers.digits(style.currency) == 3 and style.decimal:
             number = decimal_of(digits, style.decimal)
@@ -227,7 +248,7 @@ def read_quantity(raw: Raw, style: Style) -> Value:
 
 
 def _text_quantity(text: str, style: Style) -> Decimal:
-    digits = text.lstrip("-−").strip(_BLANKS)
+    digits, negative = _signed(western(text))
     mark = style.decimal or style.file_decimal or ("." if _COMMA_GROUPS.match(digits) else "")
     try:
         if mark == "," and _COMMA_GROUPS.match(digits):
@@ -245,7 +266,7 @@ def _text_quantity(text: str, style: Style) -> Decimal:
         raise CellRefused(
             "quantity-not-a-number", say(_("“%(text)s” is not a whole number of units."), text=text)
         )
-    return -number if digits != text.strip(_BLANKS) else number
+    return -number if negative else number
 
 
 def read_number(raw: Raw, style: Style) -> Value:
@@ -255,7 +276,8 @@ def read_number(raw: Raw, style: Style) -> Value:
         return cell
     if isinstance(cell, str):
         try:
-            number = decimal_of(cell, style.decimal or style.file_decimal or ("." if "," not in cell else ""))
+            text = western(cell)
+            number = decimal_of(text, style.decimal or style.file_decimal or ("." if "," not in text else ""))
         except Ambiguous:
             raise CellRefused("number-ambiguous", say(_("“%(text)s” can mean two numbers."), text=cell))
         except ValueError:

@@ -125,6 +125,13 @@ def _inflated(file: BinaryIO) -> Iterator[bytes]:
 def _is_workbook(names: set[str]) -> bool:
     if "xl/workbook.bin" in names:
         raise SheetError(_("The file is a binary workbook (.xlsb). Save it as .xlsx and upload it again."))
+    if any(name.startswith("Index/") or name == "Index.zip" for name in names):
+        raise SheetError(
+            _("The file is a document of Apple Numbers. Export it in Numbers as Excel and upload that file."),
+            "wrong-file-type",
+        )
+    if "word/document.xml" in names:
+        raise SheetError(_("The file is a Word document, not a spreadsheet."), "wrong-file-type")
     return "content.xml" in names or any(name.lower().lstrip("/") == "xl/workbook.xml" for name in names)
 
 

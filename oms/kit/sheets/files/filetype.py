@@ -26,6 +26,8 @@ _MARKUP = re.compile(
 )
 _XML = re.compile(rb"\s*(?:\xef\xbb\xbf)?\s*<\?xml", re.IGNORECASE)
 
+_JSON = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:\[\s*[\[{]|\{\s*\")")
+
 
 def file_type(path: Path) -> FileType:
     """Return what the file is. Raises `SheetError` that names what it is when it is no table, too large or empty."""
@@ -60,21 +62,31 @@ def _ole(content: bytes) -> FileType:
 
 def _refuse_known(head: bytes) -> None:
     """Raise with the name of a well-known type that is no table."""
-    name = ""
+    name, is_opened_by_excel = "", False
     if head.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")) or head[8:12] == b"WEBP":
         name = _("a picture")
     elif head.startswith(b"%PDF"):
         name = _("a PDF document")
-    elif _MARKUP.match(head):
-        name = _("a web page (HTML), whatever its name ends with")
+    elif _MARKUP.match(head) or head.lstrip().startswith(b"MIME-Version:"):
+        name, is_opened_by_excel = _("a web page (HTML), whatever its name ends with"), True
     elif head.startswith((b"\x1f\x8b", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ")):
         name = _("a compressed archive")
     elif _XML.match(head):
-        name = _("an XML document")
+        name, is_opened_by_excel = _("an XML document"), True
+    elif head.startswith(b"ID;P"):
+        name, is_opened_by_excel = _("a SYLK file"), True
+    elif _JSON.match(head):
+        name = _("a JSON document")
     elif head.startswith(b"{\\rtf"):
         name = _("a text document (RTF)")
     elif head.startswith((b"\x7fELF", b"MZ")):
         name = _("a program")
+    if name and is_opened_by_excel:
+        raise SheetError(
+            _("The file is %s, not a workbook. Open it in Excel, save it as .xlsx and upload it again.")
+            % name,
+            "wrong-file-type",
+        )
     if name:
         raise SheetError(
             _("The file is %s, not a spreadsheet. Upload an .xlsx, .xls, .ods, .csv or .tsv file.") % name,

@@ -21,6 +21,8 @@ ENCODINGS = {
     "utf-8": "UTF-8",
     "cp1252": "Windows-1252",
     "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16",
+    "utf-16-be": "UTF-16",
 }
 _SEPARATORS = (",", ";", "\t", "|")
 _SAMPLE_LINES = 40
@@ -57,9 +59,7 @@ def _encoding(path: Path) -> str:
     elif head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         encoding = "utf-16"
     elif b"\x00" in head:
-        raise SheetError(
-            _("The file is no text and no workbook. Save it in Excel as .xlsx or as “CSV UTF-8”.")
-        )
+        encoding = _without_mark(head)
     else:
         encoding = "utf-8"
     if _can_decode(path, encoding):
@@ -71,6 +71,21 @@ def _encoding(path: Path) -> str:
             )
         )
     return "cp1252"
+
+
+def _without_mark(head: bytes) -> str:
+    """Return the encoding of a text with zero bytes: UTF-16 whose mark is missing, or UTF-8 with a few stray ones.
+
+    Latin text in UTF-16 has a zero byte in nearly every pair, always in the same half. Raises `SheetError` for other files.
+    """
+    halves = (head[0::2].count(0), head[1::2].count(0))
+    pairs = len(head) // 2
+    for encoding, zeros, others in (("utf-16-le", halves[1], halves[0]), ("utf-16-be", halves[0], halves[1])):
+        if zeros * 2 > pairs and others * 20 <= pairs and "\n" in head.decode(encoding, "replace"):
+            return encoding
+    if sum(halves) * 20 <= len(head) and b"\n" in head:
+        return "utf-8"
+    raise SheetError(_("The file is no text and no workbook. Save it in Excel as .xlsx or as “CSV UTF-8”."))
 
 
 def _can_decode(path: Path, encoding: str) -> bool:

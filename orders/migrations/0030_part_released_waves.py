@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('inventory', '0011_stock_bins'),
-        ('orders', '0028_last_look'),
+        ('orders', '0029_close_outs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
