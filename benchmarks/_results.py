@@ -23,6 +23,7 @@ AT_LEAST = (
     "used_of_allowed",
     "computed_to_floor",
     "stored_to_floor",
+    "moves_to_floor",
     "share of updates within a page",
 )
 #: Targets of every list, besides that of its ratio.

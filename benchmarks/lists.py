@@ -3,17 +3,22 @@
     BENCH_DATABASE_URL=postgres://user@host:5432/postgres python -m benchmarks lists [--only=text] [--rounds=7]
 
 The installations are those of `benchmarks/million.py`. The rounds alternate between the two databases, so that a change
-of the machine's load meets both. A figure is the ratio of the medians; beside it the milliseconds, the statements of the
-large installation and the part of the time that they take.
+of the machine's load meets both. A figure is the ratio of the medians; beside it the milliseconds and the statements of the
+large installation. With a server on this machine, the time is that of the processors: of this process and of its
+connection's server process, so other work on the machine counts little. `wall_ms` is the time by the clock. Statements are the
+fewest of the rounds: figures of the menu are counted again every half minute.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -38,7 +43,8 @@ class Measured:
 
     whole: list[float] = field(default_factory=list)
     database: list[float] = field(default_factory=list)
-    statements: int = 0
+    wall: list[float] = field(default_factory=list)
+    statements: int = 1_000
     status: int = 0
 
 
@@ -205,18 +211,35 @@ def middle_of(rows: Any, by: str = "placed_at") -> str:
     return urlencode({"after": json.dumps([str(value), pk])})
 
 
-def measure(client: Any, address: str, into: Measured, *, again: bool = False) -> None:
+def server_seconds() -> float | None:
+    """Return the processor seconds of the server process of this connection; None on another machine."""
     from django.db import connection
+
+    connection.ensure_connection()
+    try:
+        path = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat")
+        return int(path.read_text().split()[0]) / 1e9
+    except OSError:
+        return None
+
+
+def measure(client: Any, address: str, into: Measured, *, again: bool = False) -> None:
+    from django.db import connection, reset_queries
     from django.test.utils import CaptureQueriesContext
 
+    reset_queries()  # the log has an end: beyond it nothing is counted
     with CaptureQueriesContext(connection) as asked:
         answers: list[Any] = []
+        server, own = server_seconds(), time.process_time()
         took = seconds(lambda: answers.append(client.get(address)))
+        own, ended = time.process_time() - own, server_seconds()
     into.status = answers[0].status_code
-    into.statements = len(asked)
+    into.statements = min(into.statements, len(asked))
     if again:
-        into.whole.append(took)
-        into.database.append(sum(float(query["time"]) for query in asked))
+        by_processor = server is not None and ended is not None and ended >= server
+        into.wall.append(took)
+        into.whole.append(own + ended - server if by_processor else took)
+        into.database.append(ended - server if by_processor else sum(float(query["time"]) for query in asked))
 
 
 def run() -> None:
@@ -263,6 +286,8 @@ def report(kind: str, name: str, here: dict[str, Measured]) -> None:
         ms=round(statistics.median(large.whole) * 1000, 1),
         twin_ms=round(statistics.median(twin.whole) * 1000, 1),
         database_ms=round(statistics.median(large.database) * 1000, 1),
+        wall_ms=round(statistics.median(large.wall) * 1000, 1),
+        load=round(os.getloadavg()[0], 1),
         statements=large.statements,
         status=large.status,
     )

@@ -45,7 +45,7 @@ def connect() -> None:
         }
     )
     user_logged_in.connect(middleware.begin_session, dispatch_uid="oms.accounts")
-    # With other apps as senders: an app without models is not told of migrations.
+    # With other apps as senders: Django sends no signal of migrations for an app without models.
     post_migrate.connect(
         schedules.upsert, sender=apps.get_app_config("django_q"), dispatch_uid="oms.schedules"
     )

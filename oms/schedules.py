@@ -18,7 +18,7 @@ DAILY = schedule.Tick("daily clean-up", "oms.tasks.daily", (), "default", minute
 
 
 def declared() -> tuple[schedule.Tick, ...]:
-    """Every recurring task of the house."""
+    """Every recurring task."""
     return (*schedule.schedules(), DAILY)
 
 

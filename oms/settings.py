@@ -468,6 +468,6 @@ UNFOLD: dict[str, Any] = {
 
 # --- Check ------------------------------------------------------------------------------------------
 
-# Names in the settings file that are no settings: `check --deploy` tells them.
+# Names in the settings file that are no settings: `check --deploy` names them.
 UNKNOWN_SETTINGS = env.unknown()
 env.check()  # one sentence for each wrong setting

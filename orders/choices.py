@@ -314,6 +314,15 @@ LABEL_COLOURS: dict[str, str] = {
 }
 
 
+class CloseOutState(models.TextChoices):
+    """What became of a carrier's own manifest. `NO_PAPER`: it is made, and its PDF comes later."""
+
+    WANTED = "wanted", _("Waiting for the carrier")
+    NO_PAPER = "no_paper", _("Made, without its paper yet")
+    DONE = "done", _("Made")
+    REFUSED = "refused", _("Refused by the carrier")
+
+
 class LabelFileFormat(models.TextChoices):
     """The format of a carrier's label."""
 

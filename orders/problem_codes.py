@@ -45,7 +45,7 @@ LINE_CODES = (UNKNOWN_SKU, WHICH_SKU)
 WMS_CODES = (WMS_REJECTED, WMS_SHORT_PICKED, WMS_RECALL_REFUSED)
 
 #: Moves on the way to the buyer.
-SHIPPING = frozenset({"release", "pack", "ready_to_ship", "hand_over"})
+SHIPPING = frozenset({"release", "release_part", "pack", "ready_to_ship", "hand_over"})
 
 CODES = (
     ProblemCode(

@@ -32,6 +32,7 @@ from orders.ops import alert_causes, doctor_checks, reconcile, search_kinds, sea
 from orders.ops.reports import rollups
 from orders.outbound import fulfilment_handler, wms_handler
 from orders.services import completion, moves, problems
+from orders.services.handing_over import close_outs
 from orders.services.labels import bulk, handlers
 from orders.services.stock import backorders, kits, sku_merging, stock_tracking, unpaid_stock
 from orders.sheets import merges
@@ -68,6 +69,7 @@ def connect() -> None:
         outbox.register_handler(str(event), handler)
     outbox.register_handler(Topic.WMS_SHIPMENT, wms_handler.WmsHandler())
     outbox.register_handler(Topic.CARRIER_LABEL, handlers.LabelHandler())
+    outbox.register_handler(Topic.CARRIER_CLOSE_OUT, close_outs.CloseOutHandler())
     outbox.register_handler(Topic.CARRIER_TRACKING, handlers.TrackingHandler())
     webhooks.register_parcel_sink(parcels.have_news)
     inventory_hooks.on_more(callbacks.enqueue_refill_for)

@@ -19,7 +19,7 @@ class Facts:
 
     `shipments` are the states of its shipments; cancelled ones are ignored. `unplanned` counts the units that need
     stock and are neither in a live shipment nor cancelled. `missing` counts those of them that have a known SKU and no
-    allocated stock.
+    allocated stock. `is_part_released`: the available part was released, although units were missing.
     """
 
     is_draft: bool = False
@@ -33,7 +33,11 @@ class Facts:
     is_delivered: bool = False
     is_completed: bool = False
     is_returned: bool = False
+    is_part_released: bool = False
 
+
+#: Shipments that have not left.
+_OPEN = (ShipmentState.PLANNED, ShipmentState.PACKED, ShipmentState.READY)
 
 #: The status that each state of a shipment makes; the least advanced shipment decides.
 _STATUS_OF_SHIPMENT = (
@@ -70,7 +74,8 @@ def status_of(facts: Facts) -> OrderStatus:
     1. The order has ended, or a cancellation was asked for: Cancelled, Returned, Cancel in process, Completed.
     2. It has left: Delivered, In transit.
     3. It waits for a person or the buyer: Draft, Unpaid.
-    4. Units are in no shipment: Partial when stock is missing; New when it is allocated, or the SKU is unknown.
+    4. Units are in no shipment: Partial when stock is missing; New when it is allocated, or the SKU is unknown. While a
+       part that was released alone has not left, its shipments decide instead (5).
     5. The least advanced shipment: Ready for fulfilment, Packed, Ready to ship, In transit, Delivered.
     """
     by_seller = facts.cancel_asked_by == CancelParty.SELLER
@@ -90,9 +95,10 @@ def status_of(facts: Facts) -> OrderStatus:
         return S.DRAFT
     if not facts.is_paid:
         return S.UNPAID
-    if facts.missing:
+    is_part_on_its_way = facts.is_part_released and any(state in _OPEN for state in facts.shipments)
+    if facts.missing and not is_part_on_its_way:
         return S.PARTIAL
-    if facts.unplanned:
+    if facts.unplanned and not is_part_on_its_way:
         return S.NEW
     live = [state for state in facts.shipments if state != ShipmentState.CANCELLED]
     for state, status in _STATUS_OF_SHIPMENT:

@@ -12,6 +12,9 @@ from django.utils import timezone
 from channels.models import LaneBeat, OutboxMessage, SyncStream
 from channels.stores.alert_kinds import all_kinds
 from oms import checks
+from oms.kit.authors.actors import SYSTEM
+from orders.models import Parcel, Shipment
+from orders.services import decisions
 from tests import factories
 from tests.admin import desk_data
 
@@ -98,6 +101,50 @@ def test_late_orders_by_store():
     desk_data.order(shop)
 
     assert found("late_orders") == {f"store:{shop.pk}": "UK Shop: 1 late order"}
+
+
+@pytest.mark.req("R-PLUS-11")
+def test_orders_to_ship_soon_by_store_before_they_are_late():
+    shop = desk_data.shop()
+    desk_data.order(shop, ship_in=timedelta(hours=-2))
+    desk_data.order(shop, ship_in=timedelta(hours=5))
+    assert found("due_soon") == {}
+    desk_data.order(shop, ship_in=timedelta(hours=3, seconds=30))
+    desk_data.order(shop, ship_in=timedelta(minutes=40, seconds=30))
+
+    assert found("due_soon") == {
+        f"store:{shop.pk}": (
+            "UK Shop: 2 orders must be shipped within 4 hours. Time left for the first: 40 minutes."
+        )
+    }
+    assert found("late_orders") == {f"store:{shop.pk}": "UK Shop: 1 late order"}
+
+
+@pytest.mark.req("R-PLUS-11")
+def test_an_order_on_hold_or_shipped_needs_no_alarm():
+    shop = desk_data.shop()
+    held = desk_data.order(shop, ship_in=timedelta(hours=1))
+    decisions.hold([held.pk], reason="buyer rang", by=SYSTEM)
+
+    assert found("due_soon") == {}
+
+
+@pytest.mark.req("R-SHIP-06")
+def test_late_and_silent_parcels_by_carrier():
+    shop = desk_data.shop()
+    now = timezone.now()
+    for state, expected, heard in (
+        ("in_transit", now - timedelta(hours=1), now),
+        ("in_transit", now + timedelta(days=1), now - timedelta(days=5)),
+        ("in_transit", now + timedelta(days=1), now),
+        ("delivered", now - timedelta(days=1), now - timedelta(days=9)),
+    ):
+        shipment = Shipment.objects.get(order=desk_data.ready(shop))
+        Shipment.objects.filter(pk=shipment.pk).update(state="handed_over")
+        Parcel.objects.create(shipment=shipment, state=state, expected_at=expected, heard_at=heard)
+    carrier = desk_data.carrier()
+
+    assert found("late_parcels") == {f"carrier:{carrier.pk}": "Royal Mail: 2 parcels are late or silent"}
 
 
 def test_low_stock_is_not_of_stopped_or_uncounted_skus():

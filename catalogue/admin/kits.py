@@ -100,7 +100,7 @@ def _part(row: KitComponent, units: callbacks.Units | None) -> PartView:
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A row of the form with what stands in it."""
+    """A row of the form with its values."""
 
     row: KitComponent
     units: str

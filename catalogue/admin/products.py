@@ -314,7 +314,7 @@ class ProductAdmin(ListAdmin):
     def available(self, product: Any) -> SafeString:
         return number(product.available)
 
-    @cell(description=_("stores"))
+    @cell("stores", description=_("stores"))
     def stores(self, product: Any) -> SafeString | str:
         """The first two stores; how many more there are, with their names on hover: one line a row."""
         if not product.chips:

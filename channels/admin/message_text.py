@@ -1,7 +1,7 @@
 """The subjects of messages in words, with the page of each: one statement for each kind of subject.
 
-The subjects belong to apps above (orders, SKUs, listings): each registers the names of its kind. `subjects("order")`
-and `subjects("shipment")` in orders/admin, `subjects("sku")` and `subjects("listing")` in catalogue/admin/store.
+The subjects belong to apps above (orders, SKUs, listings): each registers the names of its kind. `subjects("order")`,
+`subjects("shipment")` and `subjects("manifest")` in orders/admin, `subjects("sku")` and `subjects("listing")` in catalogue/admin/store.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from channels.push.topics import Topic
 EVENTS = frozenset(str(event) for event in FulfilmentEvent)
 SKU_TOPICS = frozenset({Topic.STOCK, Topic.PRICE})
 ORDER, SKU, LISTING, SHIPMENT = "order", "sku", "listing", "shipment"
+MANIFEST = "manifest"
 
 #: Keys -> (text, address of its page or "") of the subjects that exist.
 Subjects = Callable[[Collection[int]], Mapping[int, tuple[str, str]]]
@@ -38,7 +39,7 @@ class Described:
 
 
 def subjects(kind: str) -> Callable[[Subjects], Subjects]:
-    """Register the function that names subjects of one kind (ORDER, SHIPMENT, SKU, LISTING); one statement for all its keys."""
+    """Register the function that names subjects of one kind (ORDER, SHIPMENT, MANIFEST, SKU, LISTING); one statement for its keys."""
 
     def register(find: Subjects) -> Subjects:
         _subjects[kind] = find
@@ -48,7 +49,7 @@ def subjects(kind: str) -> Callable[[Subjects], Subjects]:
 
 
 def described(rows: Iterable[OutboxMessage]) -> dict[int, Described]:
-    """Return these messages in words, by key; makes at most four statements."""
+    """Return these messages in words, by key; makes at most five statements."""
     rows = list(rows)
     wanted: dict[str, set[int]] = defaultdict(set)
     for row in rows:
@@ -63,7 +64,9 @@ def described(rows: Iterable[OutboxMessage]) -> dict[int, Described]:
 
 
 def kind_of(topic: str) -> str:
-    """Return the kind of subject of a topic: ORDER, SHIPMENT, SKU or LISTING."""
+    """Return the kind of subject of a topic: ORDER, SHIPMENT, MANIFEST, SKU or LISTING."""
+    if topic == Topic.CARRIER_CLOSE_OUT:
+        return MANIFEST
     if topic in (Topic.WMS_SHIPMENT, Topic.CARRIER_LABEL, Topic.CARRIER_TRACKING):
         return SHIPMENT
     return ORDER if topic in EVENTS else SKU if topic in SKU_TOPICS else LISTING

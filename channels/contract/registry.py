@@ -11,7 +11,12 @@ from channels.contract.carriers.spec import CarrierSpec
 from channels.contract.spec import ChannelSpec
 
 #: What is connected and is no store: it has a spec, and is in no list of channels.
-SYSTEMS = ("channels.connectors.wms", "channels.connectors.house", "channels.connectors.sendcloud")
+SYSTEMS = (
+    "channels.connectors.wms",
+    "channels.connectors.house",
+    "channels.connectors.sendcloud",
+    "channels.connectors.royal_mail",
+)
 
 
 @cache

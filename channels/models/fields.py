@@ -22,7 +22,7 @@ else:
 
 
 class UnreadableCredentials(ImproperlyConfigured):
-    """No key of `OMS_CREDENTIAL_KEYS` decrypts this document: a fault of the settings, which commands tell in one sentence."""
+    """No key of `OMS_CREDENTIAL_KEYS` decrypts this document: a fault of the settings, which commands report in one sentence."""
 
 
 @cache

@@ -105,7 +105,7 @@ def register_vanished(stream: Stream | str, function: Vanished) -> None:
 
 
 def vanished(connection: Connection, stream: str, external_ids: Sequence[str]) -> None:
-    """Tell the app of a stream that the channel does not have these records (any more)."""
+    """Call the app of a stream with the records that the channel does not have (any more)."""
     if external_ids and stream in _vanished:
         _vanished[stream](connection, external_ids)
 

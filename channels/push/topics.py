@@ -23,6 +23,7 @@ class Topic:
     WMS_SHIPMENT = "wms.shipment"
     CARRIER_LABEL = "carrier.label"
     CARRIER_TRACKING = "carrier.tracking"
+    CARRIER_CLOSE_OUT = "carrier.close_out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ RULES: dict[str, Rule] = {
     },
     Topic.WMS_SHIPMENT: Rule(Lane.ORDERS, 10, Capability.WMS_HANDOVER),
     Topic.CARRIER_LABEL: Rule(Lane.ORDERS, 10, Capability.SELF_SHIPPING),
+    Topic.CARRIER_CLOSE_OUT: Rule(Lane.ORDERS, 10, Capability.SELF_SHIPPING),
     Topic.CARRIER_TRACKING: Rule(Lane.DEFAULT, 40, Capability.SELF_SHIPPING),
     Topic.STOCK: Rule(Lane.STOCK, 20, Capability.PUSH_STOCK),
     Topic.PRICE: Rule(Lane.STOCK, 30, Capability.PUSH_PRICE),
@@ -61,6 +63,7 @@ TITLES: dict[str, Any] = {
     Topic.WMS_SHIPMENT: _("Shipment for a warehouse system"),
     Topic.CARRIER_LABEL: _("Label"),
     Topic.CARRIER_TRACKING: _("Tracking of a parcel"),
+    Topic.CARRIER_CLOSE_OUT: _("Manifest of the carrier"),
     FulfilmentEvent.ACCEPTED: _("Accepted"),
     FulfilmentEvent.READY_TO_SHIP: _("Ready to ship"),
     FulfilmentEvent.SHIPPED: _("Shipped"),

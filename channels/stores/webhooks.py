@@ -41,7 +41,7 @@ _parcel_sinks: list[Callable[[Connection, list[str]], None]] = []
 
 
 def register_parcel_sink(sink: Callable[[Connection, list[str]], None]) -> None:
-    """Register the function that is told which parcels have news."""
+    """Register the function that is called with the parcels that have news."""
     _parcel_sinks.append(sink)
 
 

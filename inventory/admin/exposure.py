@@ -38,7 +38,7 @@ class ExposurePage(StockReport):
 
     def show(self, request: HttpRequest) -> HttpResponse:
         weeks = self.weeks(request)
-        rows = exposed(weeks)
+        rows = exposed(weeks, most=SHOWN + 1)
         return self.render(
             rows=rows[:SHOWN],
             is_cut=len(rows) > SHOWN,

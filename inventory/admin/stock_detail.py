@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Exists, OuterRef
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from catalogue.models import ListingVariant
 from inventory import callbacks
+from inventory.errors import StockError
 from inventory.models import StockItem
+from inventory.services import bins
 from oms.kit.admin.pages import Page
 from oms.kit.admin.panels import panels_of
 
@@ -50,5 +53,17 @@ class StockItemPage(Page):
             others=list(item.variant.stock_items.exclude(pk=item.pk).select_related("warehouse")),
             movements=movements[:HISTORY_ROWS],
             more=len(movements) > HISTORY_ROWS,
+            most_bin=bins.MOST,
             units=ngettext("%d unit", "%d units", item.on_hand) % item.on_hand,
         )
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Set the bin."""
+        item = get_object_or_404(StockItem, pk=pk)
+        try:
+            code = bins.set_bin(item.pk, request.POST.get("bin_code", ""))
+            text = gettext("The bin is %s.") % code if code else gettext("The bin was removed.")
+            messages.success(request, text)
+        except StockError as error:
+            messages.error(request, str(error))
+        return HttpResponseRedirect(reverse("admin:inventory_stockitem_change", args=[item.pk]))

@@ -28,6 +28,12 @@ class StockItem(models.Model):
     on_hand = models.IntegerField(_("on hand"), default=0)
     allocated = models.IntegerField(_("allocated"), default=0)
     unusable = models.PositiveIntegerField(_("unusable"), default=0)
+    bin_code = models.CharField(
+        _("bin"),
+        max_length=60,
+        blank=True,
+        help_text=_("Where the SKU is in the warehouse. Pick lists are sorted by it."),
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     #: Only of stock items that were read with `noting_differences`.

@@ -50,25 +50,30 @@ class ExposedSku:
         return self.advised > self.buffer
 
 
-def exposed(weeks: int = 4) -> list[ExposedSku]:
+def exposed(weeks: int = 4, *, most: int | None = None) -> list[ExposedSku]:
     """Return the rows of the last weeks, the worst first. The advice of a SKU and store is the same in all its weeks.
 
-    The buffer that would have avoided all of it is the present buffer and the largest overlap of the time.
+    The buffer that would have avoided all of it is the present buffer and the largest overlap of the time. `most`: about so
+    many rows are wanted, those of the worst SKUs; what is exposed at this moment is among them.
     """
     zone = timezone.get_default_timezone()
     this_week = _monday(timezone.localdate(timezone=zone))
     first = this_week - timedelta(weeks=weeks - 1)
     since = datetime.combine(first, time.min, tzinfo=zone)
-    rows: Any = (
+    stored = (
         Exposure.objects.filter(ended_at__gte=since)
         .order_by()
         .annotate(week=TruncWeek("ended_at", tzinfo=zone))
-        .values("listing_variant", "week", "cause")
-        .annotate(
-            all_seconds=Sum("seconds"),
-            most=Max("overlap"),
-            product=Sum(F("seconds") * F("overlap")),
-        )
+    )
+    running = open_exposures()
+    if most is not None:
+        worst: Any = stored.values("listing_variant", "week").annotate(all=Sum(F("seconds") * F("overlap")))
+        ids = set(worst.order_by("-all", "listing_variant").values_list("listing_variant", flat=True)[:most])
+        stored = stored.filter(listing_variant__in=among(ids | {one.listing_variant_id for one in running}))
+    rows: Any = stored.values("listing_variant", "week", "cause").annotate(
+        all_seconds=Sum("seconds"),
+        most=Max("overlap"),
+        product=Sum(F("seconds") * F("overlap")),
     )
     found: dict[tuple[int, date], ExposedSku] = {}
     for row in rows:
@@ -82,7 +87,7 @@ def exposed(weeks: int = 4) -> list[ExposedSku]:
             row["product"],
         )
     now = timezone.now()
-    for one in open_exposures():
+    for one in running:
         seconds = max(int((now - max(one.started_at, since)).total_seconds()), 1)
         _add(
             found,

@@ -93,7 +93,7 @@ def change(
 
 @transaction.atomic
 def disconnect(*, connection: Connection, by: Author) -> None:
-    """Disconnect a WMS: its warehouses have none, and the shipments that it works on are the desk's again.
+    """Disconnect a WMS: its warehouses have none, and staff work on its shipments again.
 
     Recalls that it has not answered count as agreed, because no answer will come.
     """

@@ -28,7 +28,7 @@ def _file(lane: str) -> Path:
 
 
 def touch(lane: str) -> None:
-    """Note that a lane lives on this host; a disk that cannot be written is told by other checks."""
+    """Note that a lane lives on this host; other checks report a disk that cannot be written."""
     try:
         folder().mkdir(parents=True, exist_ok=True)
         _file(lane).touch()

@@ -101,7 +101,7 @@ class Listening(OrmBroker):
     def _listen(self) -> bool:
         """Wait for a notification until the next poll, a second at most; True when one came, or when listening has begun.
 
-        What was committed before the LISTEN was notified to nobody: look after it, never before.
+        What was committed before the LISTEN was notified to nobody: look for work after it, never before.
         """
         database = connections["default"]
         database.ensure_connection()

@@ -29,7 +29,7 @@ State = tuple[int, tuple[int | None, ...]]
 
 
 class Sentinel(cluster.Sentinel):
-    """django-q2's guard, which also looks after the queue in each of its rounds (0.5 s)."""
+    """django-q2's guard, which also checks the queue in each of its rounds (0.5 s)."""
 
     _seen: State | None = None
     _since = 0.0

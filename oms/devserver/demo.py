@@ -87,7 +87,7 @@ def load() -> None:
 
 
 def connect_carriers(stack: ExitStack) -> None:
-    """Connect a carrier account at each carrier's sandbox, and a house carrier for the own van."""
+    """Connect a carrier account at each carrier's sandbox, and own delivery for the own van."""
     for path in CARRIER_SANDBOXES:
         key = path.rpartition(".")[2]
         spec = carrier_specs()[key]
@@ -114,7 +114,7 @@ def _take_application(channel: str, url: str) -> None:
 
 
 def build(credentials: Mapping[str, dict[str, str]], sandboxes: Mapping[str, Any]) -> list[Connection]:
-    """Warehouses, the stores with their first sync, stock in two places, and orders at every step of the desk.
+    """Warehouses, the stores with their first sync, stock in two places, and orders in every status.
 
     `sandboxes` are the shops themselves, where buyers and the seller do things while we look: by channel.
     """

@@ -1,4 +1,4 @@
-"""What happens in the demo: a day at the desk, in the warehouse and in the shop, by the services that people use."""
+"""What happens in the demo: a day of staff, warehouse and shop, by the services that people use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`make run`: the whole house on this machine, from an empty folder to an address that answers."""
+"""`make run`: everything that Manifold needs on this machine, from an empty folder to an address that answers."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ USER = "admin"
 
 
 class CannotRun(Exception):
-    """Why the house cannot be started here: a sentence for the person at the terminal."""
+    """Why Manifold cannot be started here: a sentence for the person at the terminal."""
 
 
 def run(*, port: int, say: Callable[[str], None]) -> None:
-    """Prepare, start everything, tell where it is, and look after it until Ctrl-C.
+    """Prepare, start everything, print its address, and supervise it until Ctrl-C.
 
     Raises `CannotRun` when the port is taken, another one runs in this folder, or the web server never answers.
     """

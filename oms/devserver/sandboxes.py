@@ -8,7 +8,7 @@ from importlib import import_module
 from django.conf import settings
 
 #: Carriers that have a sandbox.
-CARRIER_SANDBOXES = ("channels.connectors.sendcloud",)
+CARRIER_SANDBOXES = ("channels.connectors.sendcloud", "channels.connectors.royal_mail")
 
 
 def sandbox_settings(key: str, url: str) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Child:
 class Supervisor:
     """Runs its children until it is asked to stop.
 
-    `heartbeats` answers, for each lane, when a worker of it last did something; `say` is told what people should see.
+    `heartbeats` answers, for each lane, when a worker of it last did something; `say` is called with what people should see.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Supervisor:
     # --- the life of the supervisor ---
 
     def run(self, *, on_pass: Callable[[], bool] | None = None) -> None:
-        """Start the children, look after them until SIGINT, SIGTERM or SIGHUP, and end them all.
+        """Start the children, supervise them until SIGINT, SIGTERM or SIGHUP, and end them all.
 
         `on_pass` is called on every round; when it answers False, that ends the run as well.
         """

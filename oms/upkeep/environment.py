@@ -1,4 +1,4 @@
-"""Reads the settings from the environment and checks each one: a wrong value is one sentence, and all of them are told at once.
+"""Reads the settings from the environment and checks each one: a wrong value is one sentence, and all of them are printed together.
 
 Imported by `oms/settings.py` before Django is ready, so it uses nothing of Django but its exception and its URL parser.
 """

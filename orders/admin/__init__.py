@@ -19,7 +19,7 @@ from orders.admin.rules import list_admin as rule_list
 from orders.admin.skus import merging as merge_skus
 from orders.admin.skus import unknown as unknown_skus
 from orders.admin.station import page as station
-from orders.admin.station import scanning
+from orders.admin.station import scanning, waves
 from orders.admin.store import carrier_rules
 from orders.admin.store import carriers as store_carriers
 from orders.admin.store import settings as store_settings
@@ -52,5 +52,6 @@ __all__ = [
     "store_page",
     "store_settings",
     "unknown_skus",
+    "waves",
     "why_waiting",
 ]

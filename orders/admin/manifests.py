@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Min, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -31,9 +32,9 @@ from orders.admin.order_page.context import MessageView, message_view
 from orders.documents.printing import PRINT
 from orders.domain.moves import SHIP
 from orders.errors import OrderError
-from orders.models import Carrier, ChannelCheck, Manifest, Shipment
+from orders.models import Carrier, ChannelCheck, CloseOut, Manifest, Shipment
 from orders.services import tracking
-from orders.services.handing_over import last_look, manifests
+from orders.services.handing_over import close_outs, last_look, manifests
 
 VIEW = ("orders.view_manifest", SHIP)
 #: Shipments on one manifest.
@@ -169,6 +170,9 @@ class ManifestPage(Page):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         manifest = get_object_or_404(Manifest.objects.select_related("carrier", "warehouse", "author"), pk=pk)
         self.title = gettext("Manifest %s") % manifest
+        if "paper" in request.GET:
+            wanted = whole_number(request.GET["paper"]) or 0
+            return self._paper(request, get_object_or_404(CloseOut, pk=wanted, manifest=manifest))
         shipments = list(
             manifest.shipments.select_related("order__connection")
             .prefetch_related("lines__line")
@@ -185,6 +189,8 @@ class ManifestPage(Page):
         return self.render(
             manifest=manifest,
             answers=last_look.of_manifest(manifest),
+            close_outs=list(manifest.close_outs.select_related("account__connection").order_by("pk")),
+            may_hand_over=request.user.has_perm(SHIP),
             may_print=request.user.has_perm(PRINT),
             rows=[
                 (shipment, sum(row.quantity for row in shipment.lines.all()), sent[shipment.order_id])
@@ -192,6 +198,30 @@ class ManifestPage(Page):
             ],
             units=sum(row.quantity for shipment in shipments for row in shipment.lines.all()),
         )
+
+    def _paper(self, request: HttpRequest, row: CloseOut) -> HttpResponse:
+        """Return the PDF of a carrier's own manifest."""
+        try:
+            content = close_outs.paper(row)
+        except OrderError as error:
+            messages.error(request, str(error))
+            return HttpResponseRedirect(reverse("admin:orders_manifest_change", args=[row.manifest_id]))
+        answer = HttpResponse(content, content_type="application/pdf")
+        answer["Content-Disposition"] = f'inline; filename="manifest-{row.pk}.pdf"'
+        return answer
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Ask a carrier again that refused its own manifest."""
+        manifest = get_object_or_404(Manifest, pk=pk)
+        if not request.user.has_perm(SHIP):
+            raise PermissionDenied
+        try:
+            close_outs.try_again(manifest=manifest)
+        except OrderError as error:
+            messages.error(request, str(error))
+        else:
+            messages.success(request, gettext("The carrier is asked again for its manifest."))
+        return HttpResponseRedirect(reverse("admin:orders_manifest_change", args=[pk]))
 
 
 class ManifestCarrier(CarrierFilter):

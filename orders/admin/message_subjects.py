@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from django.urls import reverse
 
-from channels.admin.message_text import ORDER, SHIPMENT, subjects
-from orders.models import Order, Shipment
+from channels.admin.message_text import MANIFEST, ORDER, SHIPMENT, subjects
+from orders.models import Manifest, Order, Shipment
 
 
 @subjects(ORDER)
@@ -22,3 +22,10 @@ def shipments(keys: Collection[int]) -> dict[int, tuple[str, str]]:
     """Return number and address of the orders of these shipments, by primary key of the shipment."""
     found = Shipment.objects.filter(pk__in=keys).select_related("order")
     return {row.pk: (str(row), reverse("admin:orders_order_change", args=[row.order_id])) for row in found}
+
+
+@subjects(MANIFEST)
+def manifests(keys: Collection[int]) -> dict[int, tuple[str, str]]:
+    """Return number and address of these manifests, by primary key."""
+    found = Manifest.objects.filter(pk__in=keys).values_list("pk", "number")
+    return {pk: (number, reverse("admin:orders_manifest_change", args=[pk])) for pk, number in found}

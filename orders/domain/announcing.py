@@ -10,7 +10,7 @@ from channels.contract.records.orders import FulfilmentEvent
 from channels.contract.spec import Capability
 from orders.domain.moves import not_sent_reason
 from orders.models import Shipment
-from orders.unit_of_work.announcements import may_send, reason_not_sent
+from orders.unit_of_work.announcements import may_send, part_not_sent, reason_not_sent
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -35,8 +35,11 @@ def announce_cancellation(order_state: OrderState, unit: UnitOfWork) -> str:
 def announce_shipments(
     order_state: OrderState, shipments: Collection[Shipment], event: FulfilmentEvent
 ) -> None:
-    """Send the channel an event for each shipment, or one for the order where it has no split shipments."""
-    if not shipments or not may_send(order_state.connection, event):
+    """Send the channel an event for each shipment, or one for the order where it has no split shipments.
+
+    Such a channel is sent nothing about a part while the rest waits (`announcements.part_not_sent`).
+    """
+    if not shipments or not may_send(order_state.connection, event) or part_not_sent(order_state, event):
         return
     if order_state.connection.spec.supports(Capability.SPLIT_SHIPMENTS):
         for shipment in shipments:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from channels.contract.records.orders import FulfilmentEvent
+from channels.contract.spec import Capability
 from orders import problem_codes
 from orders.choices import CancelParty, ShipmentState
 from orders.domain import handovers
@@ -15,6 +17,7 @@ from orders.domain.allocation import release_stock
 from orders.domain.carriers import carriers_for
 from orders.domain.moves import refusal
 from orders.models import Carrier
+from orders.unit_of_work.announcements import part_not_sent
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -81,6 +84,36 @@ def release_order(order_state: OrderState, unit: UnitOfWork, carrier: Carrier | 
     for code in problem_codes.WMS_CODES:
         order_state.close_problem(code, _("The order was released again."))
     order_state.add_event("release", _("Released"))
+
+
+def release_part(order_state: OrderState, unit: UnitOfWork, carrier: Carrier | None) -> str:
+    """Release what is allocated of a Partial order, in memory: one shipment per warehouse; the rest waits for stock.
+
+    Return what the channel will be sent about the part, as a sentence; "" for a store without a web shop.
+    """
+    planned = domain_shipments.plan_shipments(
+        order_state, unit.now, carrier, nearest_warehouse=unit.nearest_warehouse_of(order_state)
+    )
+    order_state.order.is_part_released = True
+    units = sum(row.quantity for shipment in planned for row in order_state.lines_of(shipment))
+    order_state.add_event(
+        "release_part",
+        ngettext(
+            "%d unit released, the rest waits for stock", "%d units released, the rest waits for stock", units
+        )
+        % units,
+    )
+    store = order_state.connection
+    if not store.spec.has_wire:
+        return ""
+    if store.spec.supports(Capability.SPLIT_SHIPMENTS):
+        return _("%s is sent this part with its own tracking number.") % store.name
+    if store.spec.first_part_completes:
+        return (
+            _("%s completes the order with its first shipment. The rest is known in Manifold only.")
+            % store.name
+        )
+    return part_not_sent(order_state, FulfilmentEvent.READY_TO_SHIP)
 
 
 def pack_order(order_state: OrderState, unit: UnitOfWork) -> None:

@@ -20,7 +20,7 @@ from orders import problem_codes
 from orders.choices import AllocationState, OrderStatus
 from orders.domain import handovers
 from orders.models import Order
-from orders.unit_of_work.announcements import reason_not_sent
+from orders.unit_of_work.announcements import part_not_sent, reason_not_sent
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -96,6 +96,23 @@ def _all_allocated(order_state: OrderState) -> str | None:
     return None
 
 
+def _part_is_available(order_state: OrderState) -> str | None:
+    """Return why no part of a Partial order can be released: none of its units is allocated, or a system works on it."""
+    if handovers.at_work(order_state):
+        return gettext("The warehouse system is working on this order. Cancel the order to recall it.")
+    if order_state.open_shipments:
+        return gettext("A part of this order is on its way already. Wait until it has left.")
+    untracked = any(
+        line.needs_stock and not line.is_counted and line.quantity > line.shipped + line.cancelled
+        for line in order_state.lines
+    )
+    if not untracked and not any(line.allocated for line in order_state.lines):
+        return gettext(
+            "No unit of this order is in stock. The order continues automatically when stock arrives."
+        )
+    return None
+
+
 def _was_changed_late(order_state: OrderState) -> bool:
     """Whether the channel cancelled or changed the order after it was packed."""
     return not {problem_codes.LATE_CANCEL, problem_codes.LATE_CHANGE}.isdisjoint(order_state.open_codes)
@@ -111,7 +128,10 @@ def _can_undo_packing(order_state: OrderState) -> str | None:
 
 
 def _may_be_delivered(order_state: OrderState) -> str | None:
-    if alone := order_state.connection.spec.delivers_alone:
+    order = order_state.order
+    # The channel said it after the first part; it says nothing about the parts that it does not know.
+    is_said = order.is_part_released and order.remote_state in (RemoteState.DELIVERED, RemoteState.COMPLETED)
+    if (alone := order_state.connection.spec.delivers_alone) and not is_said:
         return str(alone)
     if order_state.is_draft or not order_state.order.is_paid:
         return gettext("This order is not in transit.")
@@ -216,6 +236,16 @@ MOVES: tuple[Move, ...] = (
         is_bulk=True,
         undo="undo_packing",
         first=_("Release the order first."),
+    ),
+    Move(
+        "release_part",
+        _("Release available part"),
+        (S.PARTIAL,),
+        (S.READY_FOR_FULFILMENT,),
+        _part_is_available,
+        main=3,
+        is_bulk=True,
+        undo="undo_packing",
     ),
     Move(
         "pack",
@@ -324,7 +354,7 @@ MOVES: tuple[Move, ...] = (
         "undo_packing",
         _("Undo packing"),
         (S.READY_FOR_FULFILMENT, S.PACKED, S.READY_TO_SHIP),
-        (S.NEW, S.CANCELLED),
+        (S.NEW, S.PARTIAL, S.CANCELLED),
         _can_undo_packing,
         is_forward=False,
         is_bulk=True,
@@ -502,4 +532,6 @@ def moves_for(orders: Collection[Order] | Sequence[int]) -> dict[int, list[Possi
 def not_sent_reason(order_state: OrderState, name: str) -> str:
     """Return why the channel is not sent what this move sends; "" when it is, or when the move sends nothing."""
     move = BY_NAME[name]
-    return reason_not_sent(order_state.connection, move.sends) if move.sends else ""
+    if not move.sends:
+        return ""
+    return reason_not_sent(order_state.connection, move.sends) or part_not_sent(order_state, move.sends)

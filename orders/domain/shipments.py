@@ -99,6 +99,7 @@ def cancel_open_shipments(order_state: OrderState) -> None:
     for shipment in order_state.open_shipments:
         shipment.state = ShipmentState.CANCELLED
     order_state.order.released_at = None
+    order_state.order.is_part_released &= bool(order_state.live_shipments)
     for code in (problem_codes.NO_CARRIER, problem_codes.ADDRESS_CHANGED):
         order_state.close_problem(code, _("Packing was undone."))
 

@@ -96,6 +96,8 @@ def apply_status(
         write_pending_events(order_state)
         _shipped_on_channel(unit, order_state, shipments, carriers or {}, at, state)
         order.dispatch_to_do = False  # a person has entered it on the channel
+        if order.is_part_released and order.shipped_at is None:
+            return
     if state == RemoteState.DELIVERED and not order.delivered_at:
         domain_shipments.record_delivery(order_state, at)
         order_state.add_event("mark_delivered", _("Delivered, reported by %(store)s") % {"store": name})
@@ -161,7 +163,10 @@ def _is_echo(unit: UnitOfWork, order_state: OrderState, state: RemoteState) -> b
     """
     spec = order_state.connection.spec
     native = spec.events.get(FulfilmentEvent.READY_TO_SHIP, "")
-    if state != RemoteState.SHIPPED or spec.statuses.get(native) != RemoteState.SHIPPED:
+    if spec.statuses.get(native) != RemoteState.SHIPPED:
+        return False
+    # Such a channel has one shipment: what it says is about the part that it was sent, the rest has not left.
+    if state != RemoteState.SHIPPED and not order_state.order.is_part_released:
         return False
     is_by_hand = order_state.order.dispatch_to_do or is_entered_by_hand(
         order_state.connection, FulfilmentEvent.READY_TO_SHIP

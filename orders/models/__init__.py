@@ -4,9 +4,9 @@ from orders.models.buyer import BlockedBuyer
 from orders.models.carrier import Carrier, CarrierMap
 from orders.models.document import Document, DocumentSettings, NumberSeries
 from orders.models.handover import Handover, WmsEvent
-from orders.models.labels import CarrierAccount, CarrierRule, LabelPurchase
+from orders.models.labels import CarrierAccount, CarrierRule, CloseOut, LabelPurchase
 from orders.models.order import Allocation, Hold, NativeOrder, Note, Order, OrderEvent, OrderLine, money_field
-from orders.models.packing import PackingSession
+from orders.models.packing import PackingSession, PickWave, WaveTote
 from orders.models.parcels import Parcel, ParcelEvent
 from orders.models.reports import DayFigures, ReportDay, ReportState, SkuFigures, WarehouseFigures
 from orders.models.returns import Return, ReturnLine
@@ -23,6 +23,7 @@ __all__ = [
     "CarrierMap",
     "CarrierRule",
     "ChannelCheck",
+    "CloseOut",
     "DayFigures",
     "Document",
     "DocumentSettings",
@@ -42,6 +43,7 @@ __all__ = [
     "PackingSession",
     "Parcel",
     "ParcelEvent",
+    "PickWave",
     "ReportDay",
     "ReportState",
     "Return",
@@ -52,6 +54,7 @@ __all__ = [
     "ShipmentLine",
     "SkuFigures",
     "WarehouseFigures",
+    "WaveTote",
     "WmsEvent",
     "money_field",
 ]

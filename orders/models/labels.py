@@ -14,17 +14,17 @@ from django.utils.translation import gettext_lazy as _
 
 from channels.contract.carriers.spec import CarrierSpec
 from channels.models import Connection
-from oms.kit.models.leases import Leased
-from orders.choices import LabelFileFormat, LabelState
+from oms.kit.models.leases import Leased, LeaseQuerySet
+from orders.choices import CloseOutState, LabelFileFormat, LabelState
 from orders.models.carrier import Carrier
 from orders.models.querysets import LabelPurchaseQuerySet
-from orders.models.shipment import Shipment
+from orders.models.shipment import Manifest, Shipment
 
 
 class CarrierAccount(models.Model):
     """How labels are bought with one account at a carrier. Its credentials, state and call log are its connection's.
 
-    `last_number` counts the numbers of a house carrier; its row is locked while one is taken.
+    `last_number` counts the numbers of own delivery; its row is locked while one is taken.
     """
 
     connection = models.OneToOneField(
@@ -84,6 +84,34 @@ class CarrierAccount(models.Model):
     def is_test(self) -> bool:
         """Whether it buys nothing that costs money."""
         return bool(self.connection.options.get("is_test"))
+
+
+class CloseOut(Leased):
+    """The carrier's own manifest beside one of Manifold's: one for each account that sold its labels (R-SHIP-04).
+
+    The lease belongs to the process that asks the carrier; `asked_at` set: it may have been made already.
+    """
+
+    manifest = models.ForeignKey(Manifest, on_delete=models.CASCADE, related_name="close_outs")
+    account = models.ForeignKey(CarrierAccount, on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(
+        _("status"), max_length=8, choices=CloseOutState.choices, default=CloseOutState.WANTED
+    )
+    number = models.CharField(_("number"), max_length=60, blank=True)
+    content_hash = models.CharField(max_length=64, blank=True, help_text=_("SHA-256 of the carrier's PDF."))
+    error = models.CharField(_("reason"), max_length=500, blank=True)
+    asked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = LeaseQuerySet["CloseOut"].as_manager()
+
+    class Meta:
+        verbose_name = _("manifest of the carrier")
+        verbose_name_plural = _("manifests of the carriers")
+        constraints = (models.UniqueConstraint(fields=["manifest", "account"], name="close_out_once"),)
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.number}".strip()
 
 
 class CarrierRule(models.Model):

@@ -160,6 +160,10 @@ class Order(models.Model):
     )
     warehouse_reason = models.CharField(_("why this warehouse"), max_length=200, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)
+    is_part_released = models.BooleanField(
+        default=False,
+        help_text=_("The available part was released before the rest arrived; the rest is shipped later."),
+    )
     cancel_asked_by = models.CharField(max_length=6, choices=CancelParty.choices, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
     cancel_reason = models.CharField(_("cancel reason"), max_length=200, blank=True)

@@ -9,13 +9,14 @@ from django.utils.translation import gettext_lazy as _
 
 from orders.choices import ParcelStatus
 from orders.models.labels import CarrierAccount
+from orders.models.querysets import ParcelQuerySet
 from orders.models.shipment import Shipment
 
 
 class Parcel(models.Model):
     """A shipment as its carrier sees it. `state` is computed from all events, so their sequence makes no difference.
 
-    `poll_at`: when the carrier is asked next. `expected_at`: the day of delivery that the carrier tells. `applied`: the
+    `poll_at`: when the carrier is asked next. `expected_at`: the day of delivery that the carrier gives. `applied`: the
     state up to which the order was moved.
     """
 
@@ -34,6 +35,8 @@ class Parcel(models.Model):
     heard_at = models.DateTimeField(_("last news"), default=timezone.now)
     poll_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+
+    objects = ParcelQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("parcel")

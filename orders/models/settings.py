@@ -60,6 +60,15 @@ class OrderSettings(models.Model):
             "Off: New orders are on the ship station too. It releases, packs and marks them ready to ship at once."
         ),
     )
+    weight_tolerance = models.PositiveSmallIntegerField(
+        _("weight check: tolerance (%)"),
+        null=True,
+        blank=True,
+        help_text=_(
+            "Pack by scanning asks for the weight of the parcel and compares it with the weights of the SKUs. Empty: no"
+            " weight is asked for."
+        ),
+    )
     last_look = models.CharField(
         _("last look before a manifest"),
         max_length=5,

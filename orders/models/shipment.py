@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from urllib.parse import quote
 
 from django.conf import settings
@@ -137,6 +138,19 @@ class Shipment(models.Model):
 
     def __str__(self) -> str:
         return f"S{self.number} of {self.order}"
+
+    @property
+    def promised_on(self) -> date | None:
+        """The day by which the carrier delivers: by its cut-off time, the days on which it collects, its days to deliver.
+
+        Of a parcel that has not left, it is the day if it is handed over with the next collection. None where the carrier
+        or its days to deliver are not known.
+        """
+        if self.carrier is None:
+            return None
+        if self.handed_over_at is not None:
+            return self.carrier.due_on(timezone.localtime(self.handed_over_at).date())
+        return self.carrier.due_on(self.carrier.leaves_on(timezone.localtime(timezone.now())))
 
     @property
     def tracking_link(self) -> str:

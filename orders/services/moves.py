@@ -23,13 +23,14 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 #: Kind of the jobs that move many orders; it is stored in their rows.
 JOB = "orders.move"
 #: Orders that one step of a job moves.
-BATCH_SIZE = 50
+BATCH_SIZE = 250
 
 #: The service of each move.
 SERVICES: Mapping[str, Callable[..., list[MoveOutcome]]] = {
     "approve": decisions.approve,
     "mark_paid": decisions.mark_paid,
     "release": packing.release,
+    "release_part": packing.release_part,
     "pack": packing.pack,
     "ready_to_ship": packing.mark_ready_to_ship,
     "hand_over": manifests.hand_over,

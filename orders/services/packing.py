@@ -13,6 +13,7 @@ from channels.pull.single_records import request_orders
 from oms.kit.authors.actors import Author
 from orders import problem_codes
 from orders.choices import ShipmentState
+from orders.domain import lifecycle
 from orders.domain import shipments as domain_shipments
 from orders.domain.announcing import announce_shipments, with_reason
 from orders.domain.carriers import carriers_for
@@ -40,8 +41,24 @@ def release(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
     return apply_move(order_ids, "release", act, by=by)
 
 
+def release_part(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
+    """Release the allocated units of Partial orders (R-ORD-13); the missing units wait and are shipped later.
+
+    The order is Partial again when the part has left, or New when the rest has arrived. The outcome says what the
+    channel is sent about the part.
+    """
+    carriers: dict[int, Carrier] = {}
+
+    def act(unit: UnitOfWork, order_state: OrderState) -> str:
+        if not carriers:
+            carriers.update(carriers_for(unit.order_states))
+        return lifecycle.release_part(order_state, unit, carriers.get(id(order_state)))
+
+    return apply_move(order_ids, "release_part", act, by=by)
+
+
 def undo_packing(order_ids: Collection[int], *, by: Author) -> list[MoveOutcome]:
-    """Undo packing: move orders back to New. Their stock remains allocated.
+    """Undo packing: move orders back to New, or to Partial where units are missing. Their stock remains allocated.
 
     An order that the channel has cancelled since is cancelled now. One whose lines the channel has changed since is
     imported again, so that its lines are updated (R-ORD-15).

@@ -64,6 +64,22 @@ def held_back_reason(connection: Connection, event: FulfilmentEvent, *, is_shipp
     }
 
 
+def part_not_sent(order_state: OrderState, event: FulfilmentEvent) -> str:
+    """Return why the channel is not sent that a part of the order is ready or has left, while the rest waits; "" when it is.
+
+    A channel without part shipments is sent the order with its last part, except one that completes its order with
+    the first shipment (`ChannelSpec.first_part_completes`).
+    """
+    spec = order_state.connection.spec
+    if event not in (FulfilmentEvent.READY_TO_SHIP, FulfilmentEvent.SHIPPED) or not spec.has_wire:
+        return ""
+    if spec.supports(Capability.SPLIT_SHIPMENTS) or spec.first_part_completes or not order_state.rest_waits:
+        return ""
+    return _("%(channel)s takes no part shipments: it is sent the order with the last part.") % {
+        "channel": spec.label
+    }
+
+
 def may_send(connection: Connection, event: FulfilmentEvent, *, is_shipped: bool = False) -> bool:
     """Return whether this store has a channel and is sent the event."""
     return connection.spec.has_wire and not reason_not_sent(connection, event, is_shipped=is_shipped)

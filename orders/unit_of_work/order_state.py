@@ -212,6 +212,7 @@ class OrderState:
             is_delivered=order.delivered_at is not None,
             is_completed=order.completed_at is not None,
             is_returned=order.returned_at is not None,
+            is_part_released=order.is_part_released,
         )
 
     def allocation(self) -> AllocationState:
@@ -221,6 +222,11 @@ class OrderState:
             needed=sum(line.quantity - line.shipped - line.cancelled for line in lines),
             allocated=sum(line.allocated for line in lines),
         )
+
+    @property
+    def rest_waits(self) -> bool:
+        """Whether a part of the order was released alone and units of it are still in no shipment."""
+        return self.order.is_part_released and self.facts().unplanned > 0
 
     # ------------------------------------------------ changes
     def add_event(self, kind: str, text: object, **data: Any) -> None:

@@ -224,6 +224,20 @@ def test_a_stream_is_late_after_its_period_and_two_minutes():
     ].is_late
 
 
+def test_sync_status_names_late_imports_in_words(owner):
+    shop = factories.store()
+    SyncStream.objects.update_or_create(
+        connection=shop,
+        name="orders.changed",
+        defaults={"period": 300, "completed_at": timezone.now() - timedelta(hours=9)},
+    )
+
+    page = owner.get("/admin/").content.decode()
+
+    assert re.search(r">\s*Changed orders: 9 h ", page)
+    assert "orders.changed" not in page
+
+
 def test_the_tracker_colours_quarters_of_an_hour():
     now = timezone.now()
 

@@ -65,6 +65,7 @@ def test_no_tab_shows_a_move_that_none_of_its_statuses_allows():
     ("tab", "buttons"),
     [
         ("new", ["release", "cancel", "hold"]),
+        ("partial", ["release_part", "cancel", "hold"]),
         ("rfp", ["pack", "undo_packing", "cancel", "hold"]),
         ("packed", ["ready_to_ship", "undo_packing", "hold"]),
         ("rts", ["undo_packing", "hold"]),
@@ -188,6 +189,18 @@ def test_filters_of_amount_and_tracking(owner, store):
     assert numbers(owner.get(LIST, {"total_from": "60,50"})) == [dear.number]
     assert len(numbers(owner.get(LIST, {"total_from": "NaN", "total_to": "lots"}))) == 3
     assert numbers(owner.get(LIST, {"tracking": "none"})) == [dear.number]
+
+
+def test_filters_of_tag_and_priority(owner, store):
+    gift, plain, sent = desk_data.order(store), desk_data.order(store), desk_data.ready(store)
+    Order.objects.filter(pk=gift.pk).update(tags="|Gift|", priority=2)
+    Order.objects.filter(pk=plain.pk).update(tags="|gift box|")
+    Order.objects.filter(pk=sent.pk).update(status="completed", priority=2)
+
+    assert numbers(owner.get(LIST, {"tag": "gift"})) == [gift.number]
+    assert numbers(owner.get(LIST, {"tag": "gif"})) == []
+    assert numbers(owner.get(LIST, {"priority": "2"})) == [gift.number]
+    assert len(numbers(owner.get(LIST, {"priority": "9"}))) == 3
 
 
 def test_search_finds_parts_inside_the_tab_and_an_action_takes_only_what_it_found(owner, store):

@@ -210,3 +210,15 @@ def test_late_and_silent_parcels_are_listed(owner):
         parcels.record(shipment_id=shipment.pk, events=[event], source="test", by=DESK)
         assert (listed("late"), listed("silent"), listed("all")) == (False, False, True)
         assert re.search("Delivered", owner.get(url, {"tab": "all"}).content.decode())
+
+
+def test_the_promised_day_is_of_the_next_collection_until_the_parcel_has_left(monkeypatch):
+    royal = Carrier(name="Royal Mail", cut_off=time(16), transit_days=2)
+    parcel = Shipment(carrier=royal)
+    friday = datetime(2026, 11, 20, 16, 1, tzinfo=UTC)
+    monkeypatch.setattr(timezone, "now", lambda: friday)
+    assert parcel.promised_on == date(2026, 11, 25)  # it leaves on Monday
+    parcel.handed_over_at = friday
+    assert parcel.promised_on == date(2026, 11, 24)  # it left before the weekend nevertheless
+    assert Shipment().promised_on is None
+    assert Shipment(carrier=Carrier(name="x")).promised_on is None

@@ -19,6 +19,7 @@ from catalogue.services.listing.drafts import ListingForm
 from channels.models import CallLog, Connection, OutboxMessage, RejectedRecord
 from channels.ops.hooks import subscriptions
 from channels.pull.page_writer import packed
+from inventory.models import Warehouse
 from inventory.services import wms_setup
 from oms.kit.admin.export import resources
 from oms.kit.api import keys
@@ -28,7 +29,7 @@ from oms.kit.imports import services as imports
 from oms.kit.models import Job
 from orders.documents import printing
 from orders.domain.moves import BY_NAME
-from orders.models import Order, OrderRule, Parcel
+from orders.models import Order, OrderRule, Parcel, PickWave
 from orders.services import decisions, moves, packing
 from orders.services.handing_over import manifests
 from orders.services.labels import accounts as carrier_accounts
@@ -156,6 +157,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
     )
     unlisted, kitchen = factories.product("SPADE", title="Garden spade"), category_at("Home > Kitchen")
     draft = drafts.save_draft(unlisted, harbour, ListingForm())
+    wave = PickWave.objects.create(warehouse=Warehouse.objects.order_by("pk")[0])
     rule = OrderRule.objects.create(name="Rule", actions=[{"kind": "tag", "value": "x"}])
     return {
         "imports_columns": (sheet.pk,),
@@ -181,6 +183,7 @@ def a_day_of_work(store: Connection) -> dict[str, tuple[Any, ...]]:
         "order_return": (ready[0].pk,),
         "customer": (unknown.pk,),
         "pack_order": (made[2].pk,),
+        "pick_wave": (wave.pk,),
         "orders_order_change": (unknown.pk,),
         "explain": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),
         "explain_price": (ListingVariant.objects.filter(connection=store).order_by("pk")[0].pk,),

@@ -64,6 +64,7 @@ def shop():
     royal = carriers.save_carrier(name="Royal Mail", tracking_url="", by=DESK)
     OrderSettings.objects.filter(connection=made).update(default_carrier=royal)
     stocked("MUG", leeds=9)
+    stocked("CUP", leeds=0)
     return made
 
 
@@ -81,6 +82,8 @@ def made(name: str, order: Order) -> None:
 def able(shop: Any, name: str) -> Order:
     """An order that can make the move."""
     order = an_order(shop, STATE.get(name, RemoteState.NEW), MUG=1)
+    if name == "release_part":
+        comes(shop, record(order.external_id, minutes=3, MUG=2, CUP=1))
     for earlier in BEFORE.get(name, "").split():
         made(earlier, order)
     if name == "reopen":

@@ -478,4 +478,8 @@ def test_the_main_move_leads_on_and_refused_ones_say_why(django_assert_num_queri
         "cancel": True,
         "hold": True,
     }
-    assert {move.name: move.enabled for move in moves[short.pk]} == {"cancel": True, "hold": True}
+    assert {move.name: move.enabled for move in moves[short.pk]} == {
+        "release_part": False,
+        "cancel": True,
+        "hold": True,
+    }

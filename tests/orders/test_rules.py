@@ -357,6 +357,8 @@ def test_a_trial_names_the_orders_and_writes_nothing(shop):
     with CaptureQueriesContext(database) as asked:
         found = trial.try_rule(made, days=3650)
     assert (found.tried, found.touched, [order.pk for order in found.orders]) == (2, 1, [touched.pk])
+    assert len(asked) == 2  # the orders, and the lines of all of them
+    assert "credentials" not in asked[0]["sql"]
     assert not any(query["sql"].startswith(("INSERT", "UPDATE", "DELETE")) for query in asked)
     assert not touched.holds.exists()
 

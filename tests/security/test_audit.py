@@ -190,6 +190,12 @@ CASES = (
         before=failed,
     ),
     Case(
+        "store_plan",
+        lambda rows: {"row": rows.ids["channels.outboxmessage"]},
+        "message.skipped",
+        before=failed,
+    ),
+    Case(
         "channels_rejectedrecord_changelist",
         lambda rows: {"action": "retry", "_selected_action": RejectedRecord.objects.get().pk, "index": 0},
         "record.retried",
@@ -338,6 +344,9 @@ ELSEWHERE = {
     "order_new_totals": "nothing is changed",
     "ship_station": "the timeline of each order",
     "pack_act": "the timeline of the order",
+    "pick_waves": "the wave, which names its author",
+    "pick_wave_act": "the timeline of the order and the stock movements: tests/orders/test_pick_waves.py",
+    "inventory_stockitem_change": "the audit log: tests/orders/test_pick_waves.py",
     "customer": "tests/admin/test_customers.py",
     "order_native": "the audit log: tests/orders/test_replay.py",
     "sku_kit": "the audit log: tests/kits/test_pages.py",

@@ -87,10 +87,18 @@ SENDCLOUD: Sequence[Known] = (
     ),
 )
 
+ROYAL_MAIL: Sequence[Known] = (
+    Known(
+        r"is not a multiple of 0\.01 \(multipleOf\)$",
+        "Amounts have two decimals; a check of decimals with binary numbers finds 19.99 / 0.01 = 1998.9999999999998.",
+    ),
+)
+
 EXCEPTIONS: Mapping[str, Sequence[Known]] = {
     "bigcommerce": (*BIGCOMMERCE, *SELF_CONTRADICTIONS["bigcommerce"]),
     "etsy": ETSY,
     "carriers/sendcloud": SENDCLOUD,
+    "carriers/royal-mail-click-and-drop": ROYAL_MAIL,
 }
 
 

@@ -57,6 +57,8 @@ class Spec:
         text = path.read_text(encoding="utf-8")
         self.name = path.name
         self.document = json.loads(text) if path.suffix == ".json" else yaml.load(text, Loader=loader)
+        if "swagger" in self.document:
+            _from_swagger_2(self.document)
         _as_json_schema(self.document)
         self.paths: list[tuple[re.Pattern[str], str]] = [
             (_pattern(template), template)
@@ -84,7 +86,7 @@ class Spec:
     def complaints(self, schema: Any, value: Any) -> list[str]:
         """What the schema has against a value: place and words of each complaint."""
         whole = {
-            **{k: v for k, v in self.document.items() if k in ("components", "paths")},
+            **{k: v for k, v in self.document.items() if k in ("components", "definitions", "paths")},
             **_wrapped(schema),
         }
         errors = Draft202012Validator(whole).iter_errors(value)
@@ -226,6 +228,26 @@ def _typed(text: str, schema: Mapping[str, Any], spec: Spec) -> Any:
     except ValueError:
         return text
     return {"true": True, "false": False}.get(text, text) if kind == "boolean" else text
+
+
+def _from_swagger_2(document: Any) -> None:
+    """Bodies, query parameters and answers of a Swagger 2 document in the words of OpenAPI 3, in place."""
+    for row in document.get("parameters", {}).values():
+        row.setdefault("schema", {k: v for k, v in row.items() if k not in ("name", "in", "required")})
+    for item in document["paths"].values():
+        for method, operation in item.items():
+            if method not in METHODS:
+                continue
+            rows = operation.get("parameters", [])
+            for row in rows:
+                if row.get("in") == "body":
+                    content = {"application/json": {"schema": row["schema"]}}
+                    operation["requestBody"] = {"required": row.get("required", False), "content": content}
+            operation["parameters"] = [row for row in rows if row.get("in") != "body"]
+            for answer in operation["responses"].values():
+                schema = answer.pop("schema", None)
+                if schema is not None and schema.get("type") != "file":
+                    answer["content"] = {"application/json": {"schema": schema}}
 
 
 def _as_json_schema(value: Any) -> None:

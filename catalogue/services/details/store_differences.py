@@ -14,7 +14,7 @@ from catalogue.pricing import price_for, typed_amount
 
 
 class Difference(NamedTuple):
-    """One field that differs, and what stands in the store and in Manifold as a sentence."""
+    """One field that differs, and its values in the store and in Manifold as a sentence."""
 
     field: str
     sentence: str

@@ -5,13 +5,16 @@ from __future__ import annotations
 from io import StringIO
 from typing import Any
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from channels.admin.store.page import StorePage, go
+from channels.admin.store.page import CHANGE, StorePage, chosen, go
 from channels.models import OutboxMessage
 from channels.push import preview, topics
 from channels.push.outbox import PlanLine
+from channels.stores import services
 
 #: Lines of a preview that a page shows; the export has all.
 PLAN_LINES = 300
@@ -23,7 +26,10 @@ def shown_line(topic: str, line: PlanLine) -> dict[str, Any]:
 
 
 class Plan(StorePage):
-    """What will be sent: old value, new value, reason; values that do not change are only counted. Also as CSV, complete."""
+    """What will be sent: old value, new value, reason; values that do not change are only counted. Also as CSV, complete.
+
+    Selected lines are left out, and the rest is sent when the store goes live (R-PLUS-04).
+    """
 
     title = _("Preview")
     template_name = "channels/plan.html"
@@ -52,4 +58,21 @@ class Plan(StorePage):
             compared=preview.MAX_COMPARED,
             limit=PLAN_LINES,
             held=held,
+            may_leave_out=request.user.has_perm(CHANGE),
         )
+
+    def post(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Leave the selected lines out."""
+        mine = OutboxMessage.objects.filter(connection=self.store, pk__in=chosen(request))
+        count = services.skip(messages=list(mine.values_list("pk", flat=True)))
+        if count:
+            done = ngettext(
+                "%(n)d change is not sent. A later change of the same value is sent again.",
+                "%(n)d changes are not sent. A later change of the same values is sent again.",
+                count,
+            )
+            messages.success(request, done % {"n": count})
+        else:
+            messages.warning(request, gettext("Select at least one change that was not sent yet."))
+        topic = request.GET.get("topic", "")
+        return go("store_plan", pk, query=f"?topic={topic}" if topic in topics.RULES else "")

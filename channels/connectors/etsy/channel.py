@@ -136,6 +136,7 @@ SPEC = ChannelSpec(
         shared=SharedBudget("channels.connectors.etsy.client.app_key", per_second=10, per_day=10_000),
     ),
     wants_tracking=True,
+    first_part_completes=True,
     adapter="channels.connectors.etsy.adapter.EtsyAdapter",
     statuses=STATUSES,
     events=EVENTS,

@@ -1,1 +1,1 @@
-"""The house carrier: numbers of Manifold's own range and its own labels, for own vans and carriers without an API."""
+"""Own delivery: tracking numbers of a range in Manifold and labels that Manifold prints, for own vans and carriers without an API."""

@@ -1,4 +1,4 @@
-"""The adapter of the house carrier. The number comes with the request: it was taken from the range when it was wanted."""
+"""The adapter of own delivery. The tracking number is part of the request: it was taken from the range before."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The declaration of the house carrier: it makes numbers and labels itself and calls nobody."""
+"""The declaration of own delivery: Manifold makes the numbers and the labels; no API is called."""
 
 from __future__ import annotations
 

@@ -1,4 +1,3 @@
-# long because: the calls of one small API, and the files of its labels.
 """A Sendcloud account in memory: options with prices, shipments announced once, labels, cancellation, tracking, webhooks.
 
 manage.py sandbox sendcloud                                    # prints its address and its keys
@@ -13,9 +12,7 @@ import hashlib
 import hmac
 import json
 import re
-import struct
 import urllib.request
-import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -25,6 +22,7 @@ from typing import Any, ClassVar
 from uuid import uuid4
 
 from channels.connectors.sendcloud.statuses import STATES
+from channels.sandbox.label_files import pdf, png, zpl
 from channels.sandbox.server import Request, Response, Sandbox, SandboxError, control
 
 #: Options: code, name, carrier, price for the first kilogram, for each further one, countries of the recipient.
@@ -40,57 +38,6 @@ OPTIONS = (
 HEAVIEST = 30.0
 COUNTRIES = re.compile(r"[A-Z]{2}")
 TYPES = {"application/pdf": "pdf", "application/zpl": "zpl", "image/png": "png"}
-
-
-def pdf(lines: list[str]) -> bytes:
-    """Return a PDF of one page of 4 × 6 inches with these lines."""
-    text = "BT /F1 14 Tf 20 400 Td 18 TL " + " ".join(
-        f"({line.encode('latin-1', 'replace').decode('latin-1').translate(_ESCAPES)}) Tj T*" for line in lines
-    )
-    stream = f"{text} ET".encode("latin-1", "replace")
-    objects = [
-        b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 288 432] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
-        b"<< /Length " + str(len(stream)).encode() + b" >>\nstream\n" + stream + b"\nendstream",
-        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
-    ]
-    made, places = b"%PDF-1.4\n", []
-    for number, body in enumerate(objects, 1):
-        places.append(len(made))
-        made += str(number).encode() + b" 0 obj\n" + body + b"\nendobj\n"
-    table = b"".join(f"{place:010d} 00000 n \n".encode() for place in places)
-    start = len(made)
-    return (
-        made
-        + f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n".encode()
-        + table
-        + f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n".encode()
-    )
-
-
-_ESCAPES = str.maketrans({"(": r"\(", ")": r"\)", "\\": r"\\"})
-
-
-def png() -> bytes:
-    """Return a white picture of one pixel."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", head)
-        + chunk(b"IDAT", zlib.compress(b"\x00\xff"))
-        + chunk(b"IEND", b"")
-    )
-
-
-def zpl(lines: list[str]) -> bytes:
-    """Return a label in ZPL II with these lines."""
-    fields = "".join(f"^FO40,{60 + 40 * row}^A0N,30^FD{line}^FS" for row, line in enumerate(lines))
-    return f"^XA^PW812^LL1218{fields}^XZ".encode()
 
 
 class SendcloudSandbox(Sandbox):

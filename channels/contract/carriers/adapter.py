@@ -56,7 +56,7 @@ class CarrierAdapter(ChannelAdapter):
         raise self.cannot(CarrierCapability.SERVICES)
 
     def rates(self, request: LabelRequest) -> Sequence[Service]:
-        """Return the services that can carry this parcel, with their prices where the carrier tells them."""
+        """Return the services that can carry this parcel, with their prices where the carrier has them."""
         raise self.cannot(CarrierCapability.RATES)
 
     def buy(self, request: LabelRequest) -> Bought:
@@ -79,6 +79,20 @@ class CarrierAdapter(ChannelAdapter):
         """Return the events of these parcels, one answer for each in the order given."""
         raise self.cannot(CarrierCapability.TRACK)
 
-    def close_out(self) -> CarrierManifest:
-        """Make the carrier's own manifest of all parcels that are not on one yet."""
+    def close_out(self, parcels: Sequence[TrackedParcel]) -> CarrierManifest:
+        """Make the carrier's own manifest of these parcels; some carriers take all of the account that are on none yet.
+
+        `content` b"": the paper comes later (`close_out_file`). `Uncertain`: it may have been made.
+        """
+        raise self.cannot(CarrierCapability.MANIFEST)
+
+    def find_close_out(self, parcels: Sequence[TrackedParcel]) -> CarrierManifest | None:
+        """Return the manifest on which all these parcels are since an earlier, unanswered `close_out`; None = none.
+
+        `number` "": they are on one, and the carrier does not tell which.
+        """
+        return None
+
+    def close_out_file(self, number: str) -> CarrierManifest:
+        """Fetch the paper of a manifest that was made; `content` b"" while the carrier makes it."""
         raise self.cannot(CarrierCapability.MANIFEST)

@@ -94,7 +94,7 @@ class LabelRequest:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service of a carrier for one parcel. `cost` None: the carrier tells no price. `hours` until it is delivered."""
+    """A service of a carrier for one parcel. `cost` None: the carrier names no price. `hours` until it is delivered."""
 
     code: str
     name: str
@@ -158,7 +158,7 @@ class ParcelEventRecord:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """The events of one parcel, in any sequence. `expected`: the day of delivery, where the carrier tells it."""
+    """The events of one parcel, in any sequence. `expected`: the day of delivery, where the carrier gives one."""
 
     ref: str
     events: Sequence[ParcelEventRecord] = field(default_factory=tuple)

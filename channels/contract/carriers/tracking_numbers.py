@@ -1,6 +1,6 @@
 """The forms of tracking numbers, and their check digits (`channels/carriers.md` §6).
 
-A number that does not fit is a warning and never refused: carriers add ranges without telling anybody.
+A number that does not fit is a warning and never refused: carriers add ranges without notice.
 """
 
 from __future__ import annotations
@@ -151,6 +151,6 @@ def _fault(text: str, carrier: str, forms: Sequence[Form]) -> str:
 
 
 def in_range(prefix: str, number: int, width: int) -> str:
-    """Return a number of the house range: prefix, `number` with `width` digits, and its GS1 check digit."""
+    """Return a number of the own range: prefix, `number` with `width` digits, and its GS1 check digit."""
     body = f"{number:0{width}d}"
     return f"{prefix}{body}{gs1_digit(body)}"

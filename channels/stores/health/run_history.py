@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from channels.models import Connection, SyncRun, SyncStream
+from channels.pull import streams
 from oms.kit.admin.badges import span_text
 
 _COMPLETE = {"done", "running"}
@@ -36,21 +37,26 @@ class Freshness:
         return self.stream.period + SLACK if self.stream.period and self.stream.is_on else None
 
     @property
+    def title(self) -> str:
+        """The name of the import in words."""
+        return str(streams.title(self.stream.name))
+
+    @property
     def text(self) -> str:
         """The age in words."""
         return _("never") if self.age is None else _("%s ago") % span_text(self.age)
 
 
 def freshness(
-    streams: Iterable[SyncStream], runs: Mapping[tuple[int, str], Sequence[Any]]
+    schedules: Iterable[SyncStream], runs: Mapping[tuple[int, str], Sequence[Any]]
 ) -> list[Freshness]:
-    """Return each stream with its age; late when older than its period and two minutes, while its store is active.
+    """Return each of the schedules with its age; late when older than its period and two minutes, while its store is active.
 
     `runs` are those of `recent_runs`.
     """
     now = timezone.now()
     found = []
-    for stream in streams:
+    for stream in schedules:
         age = (now - stream.completed_at).total_seconds() if stream.completed_at else None
         waiting = (now - stream.connection.created_at).total_seconds()
         limit = (stream.period or 0) + SLACK

@@ -31,6 +31,22 @@ if TYPE_CHECKING:
     from oms.kit.admin.lists import ListAdmin
 
 
+def bar_of(job: Job) -> dict[str, Any]:
+    """Return the context of the bar of a job (`oms/parts/list_job.html`): done in percent, and the time that is left."""
+    figures = jobs.progress(job)
+    seconds = figures.seconds_left if job.is_live else None
+    left = _("about %s left") % span_text(seconds) if seconds else ""
+    return {"job": job, "percent": figures.percent, "left": left}
+
+
+def progress_answer(request: HttpRequest, job: Job | None) -> JsonResponse:
+    """Answer the script of a page with the bar of its job; without a job it is finished."""
+    parts = {"bar": render_to_string("oms/parts/list_job.html", bar_of(job), request)} if job else {}
+    answer = JsonResponse({"finished": job is None or not job.is_live, "parts": parts})
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
 class ListJobPage(Page):
     """The progress and the result of a job; 404 for everybody except the person who started it."""
 
@@ -60,20 +76,10 @@ class ListJobPage(Page):
     def crumbs(self) -> Iterable[Crumb]:
         return [(self.list.list_title(), reverse(f"admin:{self.list.name_of('changelist')}"))]
 
-    def shown(self) -> dict[str, Any]:
-        """Return the context of the bar."""
-        figures = jobs.progress(self.job)
-        left = (
-            _("about %s left") % span_text(figures.seconds_left)
-            if figures.seconds_left and self.job.is_live
-            else ""
-        )
-        return {"job": self.job, "percent": figures.percent, "left": left}
-
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         has_file = self.job.kind == list_exports.JOB and list_exports.file_of(self.job) is not None
         return self.render(
-            **self.shown(),
+            **bar_of(self.job),
             progress_url=reverse(f"admin:{self.list.name_of('job_progress')}", args=[pk]),
             file_url=reverse(f"admin:{self.list.name_of('job_file')}", args=[pk]) if has_file else "",
             is_expired=self.job.kind == list_exports.JOB
@@ -94,10 +100,7 @@ class ListJobProgress(ListJobPage):
     """The bar as JSON, for the script of the page."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
-        parts = {"bar": render_to_string("oms/parts/list_job.html", self.shown(), request)}
-        answer = JsonResponse({"finished": not self.job.is_live, "parts": parts})
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return progress_answer(request, self.job)
 
 
 class ListJobFile(ListJobPage):

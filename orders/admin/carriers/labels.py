@@ -13,10 +13,8 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
-    JsonResponse,
 )
 from django.shortcuts import get_object_or_404
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -25,7 +23,7 @@ from django.utils.translation import gettext_lazy as _
 from channels.contract.carriers.records import MEDIA, LabelFormat, ParcelEventRecord, ParcelState
 from channels.contract.errors import ChannelError
 from oms.kit.admin.actions import BulkAction
-from oms.kit.admin.badges import span_text
+from oms.kit.admin.job_pages import bar_of, progress_answer
 from oms.kit.admin.pages import Crumb, Page, add
 from oms.kit.admin.panels import panel
 from oms.kit.authors.actors import person
@@ -306,21 +304,11 @@ class LabelJob(Page):
     def crumbs(self) -> Iterable[Crumb]:
         return [(_("Orders"), reverse("admin:orders_order_changelist"))]
 
-    def shown(self) -> dict[str, Any]:
-        """Return the context of the bar."""
-        figures = jobs.progress(self.job)
-        left = (
-            gettext("about %s left") % span_text(figures.seconds_left)
-            if figures.seconds_left and self.job.is_live
-            else ""
-        )
-        return {"job": self.job, "percent": figures.percent, "left": left}
-
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         rows = self.job.result.get("labels", [])
         orders = dict(Shipment.objects.filter(pk__in=[row[0] for row in rows]).values_list("pk", "order"))
         return self.render(
-            **self.shown(),
+            **bar_of(self.job),
             outcomes=[(orders.get(key), name, ok, text) for key, name, ok, text in rows],
             bought=[key for key, _name, ok, _text in rows if ok],
             progress_url=reverse("admin:label_progress", args=[pk]),
@@ -337,10 +325,7 @@ class LabelProgress(LabelJob):
     """The bar as JSON, for the script of the page."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        parts = {"bar": render_to_string("oms/parts/list_job.html", self.shown(), request)}
-        answer = JsonResponse({"finished": not self.job.is_live, "parts": parts})
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return progress_answer(request, self.job)
 
 
 add(

@@ -11,7 +11,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.badges import NOTHING, link
-from oms.kit.admin.changelist import KeysetChangeList
 from oms.kit.admin.lists import ListAdmin, Tab
 from oms.kit.admin.rows import cell
 from orders.models import Carrier
@@ -40,9 +39,6 @@ class CarrierAdmin(ListAdmin):
             carrier.origin_word = by_hand if carrier.is_own else by_store
             carrier.active_word = yes if carrier.is_active else no
         return rows
-
-    def list_context(self, request: HttpRequest, cl: KeysetChangeList) -> dict[str, Any]:
-        return {"may_add": self.has_add_permission(request)}
 
     @cell("lead", description=_("name"), ordering="name")
     def carrier(self, carrier: Carrier) -> SafeString:

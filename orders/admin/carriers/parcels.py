@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
@@ -19,11 +18,9 @@ from oms.kit.admin.badges import NOTHING, ago, badge
 from oms.kit.admin.lists import ListAdmin, Tab
 from oms.kit.admin.pages import Page
 from oms.kit.admin.rows import cell
-from orders.choices import PARCEL_COLOURS, PARCEL_ENDED, ParcelStatus
+from orders.choices import PARCEL_COLOURS, ParcelStatus
 from orders.models import Parcel
 
-#: A parcel under way is silent when nothing was heard of it for so long.
-SILENT = timedelta(days=4)
 ATTENTION = (
     ParcelStatus.AT_CUSTOMS,
     ParcelStatus.AWAITING_COLLECTION,
@@ -34,15 +31,15 @@ ATTENTION = (
 
 
 def _under_way(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return rows.exclude(state__in=PARCEL_ENDED)
+    return rows & Parcel.objects.under_way()
 
 
 def _late(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return _under_way(rows).filter(expected_at__lt=timezone.now())
+    return rows & Parcel.objects.late(timezone.now())
 
 
 def _silent(rows: QuerySet[Any]) -> QuerySet[Any]:
-    return _under_way(rows).filter(heard_at__lt=timezone.now() - SILENT, shipment__state="handed_over")
+    return rows & Parcel.objects.silent(timezone.now())
 
 
 class ParcelPage(Page):

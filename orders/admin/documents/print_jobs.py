@@ -13,17 +13,15 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
-    JsonResponse,
 )
 from django.shortcuts import get_object_or_404
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from oms.kit.admin import pages
 from oms.kit.admin.actions import AT_ONCE
-from oms.kit.admin.badges import span_text
+from oms.kit.admin.job_pages import bar_of, progress_answer
 from oms.kit.admin.pages import Crumb, Page
 from oms.kit.background import jobs
 from oms.kit.models import Job
@@ -82,20 +80,10 @@ class PrintJobPage(Page):
     def crumbs(self) -> Iterable[Crumb]:
         return [(_("Orders"), reverse("admin:orders_order_changelist"))]
 
-    def shown(self) -> dict[str, Any]:
-        """Return the context of the bar."""
-        figures = jobs.progress(self.job)
-        left = (
-            _("about %s left") % span_text(figures.seconds_left)
-            if figures.seconds_left and self.job.is_live
-            else ""
-        )
-        return {"job": self.job, "percent": figures.percent, "left": left}
-
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
         has_file = printing.file_of(self.job) is not None
         return self.render(
-            **self.shown(),
+            **bar_of(self.job),
             progress_url=reverse("admin:print_progress", args=[pk]),
             file_url=reverse("admin:print_file", args=[pk]) if has_file else "",
             is_expired=bool(self.job.result.get("file")) and not has_file,
@@ -115,10 +103,7 @@ class PrintProgress(PrintJobPage):
     """The bar as JSON, for the script of the page."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        parts = {"bar": render_to_string("oms/parts/list_job.html", self.shown(), request)}
-        answer = JsonResponse({"finished": not self.job.is_live, "parts": parts})
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return progress_answer(request, self.job)
 
 
 class PrintFile(PrintJobPage):

@@ -35,8 +35,8 @@ class OrderColumns:
     def order(self, order: Any) -> SafeString:
         return SafeString(
             f'<a class="strong nowrap" href="{order.pk}/">#{escape(order.number)}</a>'
-            f'<div class="small quiet nowrap d-second"><span class="d-store oms-c{order.connection_id % 5}"></span>'
-            f" {escape(order.connection.name)}</div>"
+            f'<div class="small quiet nowrap d-second" title="{escape(order.connection.name)}">'
+            f'<span class="d-store oms-c{order.connection_id % 5}"></span> {escape(order.connection.name)}</div>'
         )
 
     @cell("nowrap due", description=_("ship by"), ordering="ship_by_at")

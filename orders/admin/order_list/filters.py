@@ -19,7 +19,7 @@ from oms.kit.admin import filters
 from oms.kit.models import Problem
 from oms.kit.numbers import is_whole_number
 from orders import problem_codes
-from orders.choices import OrderStatus
+from orders.choices import OPEN_STATUSES, OrderPriority, OrderStatus
 from orders.domain import ship_by
 from orders.models import Allocation, Carrier, Order, OrderLine, Shipment
 
@@ -131,6 +131,27 @@ class ProblemFilter(filters.ChoiceFilter):
         return queryset.filter(Exists(wanted.filter(subject_id=OuterRef("pk"))), problems_open__gt=0)
 
 
+class TagFilter(filters.TextFilter):
+    """Orders with this tag, whatever its case. The partial index of orders with tags answers."""
+
+    title, parameter_name, is_more, size = _("tag"), "tag", True, 10
+
+    def narrow(self, queryset: Orders, value: str) -> Orders:
+        return queryset.exclude(tags="").filter(tags__icontains=f"|{value.replace('|', ' ')}|")
+
+
+class PriorityFilter(filters.ChoiceFilter):
+    """Open orders with this priority: who gets stock first matters to them alone."""
+
+    title, parameter_name, is_more = _("priority"), "priority", True
+
+    def options(self, request: HttpRequest) -> Sequence[tuple[str, Any]]:
+        return [(str(value), label) for value, label in OrderPriority.choices]
+
+    def narrow(self, queryset: Orders, value: str) -> Orders:
+        return queryset.filter(status__in=OPEN_STATUSES, priority=int(value))
+
+
 class TrackingFilter(filters.ChoiceFilter):
     """Packed orders and orders ready to ship that have no tracking number."""
 
@@ -189,6 +210,8 @@ FILTERS = (
     DueFilter,
     ProblemFilter,
     TrackingFilter,
+    TagFilter,
+    PriorityFilter,
     PlacedSince,
     PlacedUntil,
     TotalFrom,

@@ -79,7 +79,7 @@ class ContactForm(forms.Form):
 
 @dataclass(frozen=True, slots=True)
 class LineRow:
-    """A line of the form: what it is, and what stands in its two fields."""
+    """A line of the form: what it is, and the values of its two fields."""
 
     line: OrderLine
     units: str

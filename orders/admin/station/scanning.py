@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from oms.kit.admin.pages import Page, add
+from oms.kit.numbers import whole_number
 from orders.admin.order_page.page import order_crumbs
 from orders.admin.order_rows import lines_of
 from orders.admin.station.rows import may_release
@@ -65,12 +66,13 @@ class PackOrder(Page):
     def get(self, request: HttpRequest, pk: int) -> HttpResponse:
         return self._begin(request, get_object_or_404(Order.objects.select_related("connection"), pk=pk))
 
-    def _begin(self, request: HttpRequest, order: Order) -> HttpResponse:
+    def _begin(self, request: HttpRequest, order: Order, *, wrong: str = "", grams: str = "") -> HttpResponse:
         """Show the order as far as it is scanned. It is begun by a form, which its page sends at once."""
         self.title = gettext("Pack %s") % order
         session = PackingSession.objects.select_related("author").filter(order=order).first()
         mine = session if session is not None and session.author_id == request.user.pk else None
         items = scanning.items_of(order.pk, mine.scanned if mine else {})
+        is_complete = bool(mine and items) and all(item.is_complete for item in items)
         thumbs = {line.pk: line.thumb for line in lines_of([order.pk])}  # type: ignore[attr-defined]
         return self.render(
             order=order,
@@ -79,23 +81,27 @@ class PackOrder(Page):
             items=[(item, thumbs.get(item.line.pk, "")) for item in items],
             total=sum(item.needed for item in items),
             scanned=sum(item.scanned for item in items),
+            expected=scanning.expected_weight(order.pk, items) if is_complete else 0,
+            tolerance=scanning.tolerance_of(order.pk) if is_complete else None,
+            wrong=wrong,
+            grams=grams,
         )
 
 
-class PackAct(Page):
-    """What the page of an order that is packed posts: begin, a scan, start again, leave."""
+class PackAct(PackOrder):
+    """What the page of an order that is packed posts: begin, a scan, its weight, start again, leave."""
 
-    permission: ClassVar[str] = SHIP
-
-    def get(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
+    def get(self, request: HttpRequest, pk: int, what: str = "") -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:pack_order", args=[pk]))
 
     def post(self, request: HttpRequest, pk: int, what: str) -> HttpResponse:
         order = get_object_or_404(Order, pk=pk)
         if what in ("begin", "take-over"):
-            return self._begin(request, order, take_over=what == "take-over")
+            return self._start(request, order, take_over=what == "take-over")
         if what == "scan":
             return self._scan(request, order)
+        if what == "weigh":
+            return self._weigh(request, order)
         if what == "restart":
             scanning.restart(order.pk, user=request.user)
             return HttpResponseRedirect(reverse("admin:pack_order", args=[pk]))
@@ -104,7 +110,7 @@ class PackAct(Page):
             return first_page()
         raise Http404(gettext("This action was not found."))
 
-    def _begin(self, request: HttpRequest, order: Order, *, take_over: bool) -> HttpResponse:
+    def _start(self, request: HttpRequest, order: Order, *, take_over: bool) -> HttpResponse:
         try:
             scanning.begin(order.pk, user=request.user, may_release=may_release(request), take_over=take_over)
         except scanning.TakenError as error:
@@ -113,6 +119,18 @@ class PackAct(Page):
             messages.error(request, f"{order}: {error}")
             return first_page()
         return HttpResponseRedirect(reverse("admin:pack_order", args=[order.pk]))
+
+    def _weigh(self, request: HttpRequest, order: Order) -> HttpResponse:
+        typed = request.POST.get("grams", "")[:12]
+        grams = whole_number(typed)
+        if grams is None:
+            return self._begin(request, order, wrong=gettext("Enter the weight in whole grams."), grams=typed)
+        reason = request.POST.get("reason", "").replace("\x00", "")[:200]
+        answer = scanning.weigh(order.pk, grams, reason=reason, user=request.user)
+        if answer.kind == "packed":
+            messages.success(request, answer.text)
+            return first_page()
+        return self._begin(request, order, wrong=answer.text, grams=str(grams))
 
     def _scan(self, request: HttpRequest, order: Order) -> HttpResponse:
         code = request.POST.get("code", "").replace("\x00", "")[:255]
@@ -123,6 +141,7 @@ class PackAct(Page):
                 {
                     "kind": answer.kind,
                     "text": answer.text,
+                    "next": reverse("admin:pack_order", args=[order.pk]) if answer.kind == "weigh" else "",
                     "scanned": {str(item.line.pk): item.scanned for item in answer.items},
                 }
             )
@@ -133,7 +152,7 @@ class PackAct(Page):
                     {"kind": "packed", "text": answer.text, "next": reverse("admin:pack_scan")}
                 )
             return first_page()
-        level = messages.INFO if answer.kind == "ok" else messages.ERROR
+        level = messages.INFO if answer.kind in ("ok", "weigh") else messages.ERROR
         messages.add_message(request, level, answer.text)
         return HttpResponseRedirect(reverse("admin:pack_order", args=[order.pk]))
 

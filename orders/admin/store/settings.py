@@ -32,6 +32,7 @@ class OrdersForm(forms.ModelForm):  # type: ignore[type-arg]
             "require_tracking",
             "routing",
             "has_pick_step",
+            "weight_tolerance",
             "last_look",
         )
 

@@ -73,6 +73,7 @@ def apply_rules(
     )
     before = _applied_before([each.order.pk for event, each in rows if event == CHANGED])
     now = unit.now
+    words: dict[tuple[str, str], str] = {}
     for (event, order_state), one in zip(rows, facts, strict=True):
         earlier = before.get(order_state.order.pk or 0, {})
         matching = rules.matching(one, event, applied.faults)
@@ -87,6 +88,7 @@ def apply_rules(
                     names,
                     earlier={kind: value for set_by in earlier.values() for kind, value in set_by.items()},
                     release_stock=lambda each: release_stock(each, unit.stock(), unit.now),
+                    words=words,
                 )
             try:
                 effects = passage.apply(rule)

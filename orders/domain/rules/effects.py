@@ -125,6 +125,8 @@ class Passage:
     decided: dict[str, str] = field(default_factory=dict)
     notes: list[Note] = field(default_factory=list)
     release_stock: Callable[[OrderState], Any] | None = None
+    #: Actions in words, kept for the other orders of the page.
+    words: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def apply(self, rule: CompiledRule) -> dict[str, str]:
         """Carry out the actions of a rule; return what it set, by kind. The timeline gets one entry for the rule."""
@@ -152,7 +154,9 @@ class Passage:
         return effects
 
     def _act(self, kind: str, value: str, rule: CompiledRule) -> tuple[str, bool]:
-        words = action_text({"kind": kind, "value": value}, self.names)
+        words = self.words.get((kind, value))
+        if words is None:
+            words = self.words[kind, value] = action_text({"kind": kind, "value": value}, self.names)
         if KINDS[kind].is_single:
             if kind in self.decided:
                 return _("%(action)s – not done: rule “%(rule)s” decided it") % {

@@ -63,7 +63,7 @@ def refuse(order_state: OrderState, row: Handover, unit: UnitOfWork, reason: str
 
 
 def end_all(connection_id: int) -> None:
-    """End all work of a WMS that is being disconnected: its open shipments are the desk's again.
+    """End all work of a WMS that is being disconnected: staff work on its open shipments again.
 
     A recall without an answer counts as agreed, so the cancellation goes on.
     """

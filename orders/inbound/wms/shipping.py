@@ -22,6 +22,7 @@ from orders.domain import shipments as domain_shipments
 from orders.domain.allocation import release_from_item
 from orders.domain.announcing import announce_shipments, with_reason
 from orders.domain.carriers import carrier_key, carriers_by_name, carriers_for
+from orders.domain.lifecycle import auto_release
 from orders.errors import OrderError
 from orders.models import Handover, Shipment
 from orders.unit_of_work.announcements import is_entered_by_hand, may_send
@@ -76,7 +77,7 @@ def use_parcels(
 def make_ready(unit: UnitOfWork, order_state: OrderState, shipment: Shipment) -> str:
     """Make a picked shipment ready to ship, here and on the channel; return why not, "" when it is (R-SHIP-03).
 
-    Unlike the move of the desk it is for one shipment: the others of the order may be in another warehouse. A channel
+    Unlike the move that staff make it is for one shipment: the others of the order may be in another warehouse. A channel
     without split shipments is sent “ready to ship” when the last one is ready.
     """
     if shipment.state not in NOT_READY:
@@ -148,6 +149,8 @@ def hand_over(unit: UnitOfWork, order_state: OrderState, shipment: Shipment, tex
         if is_first:
             announce_shipments(order_state, [shipment], FulfilmentEvent.READY_TO_SHIP)
         announce_shipments(order_state, [shipment], FulfilmentEvent.SHIPPED)
+    if order_state.rest_waits:
+        auto_release(unit, [order_state])
 
 
 # ---------------------------------------------------------------- short picks

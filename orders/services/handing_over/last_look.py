@@ -82,9 +82,9 @@ def look(order_ids: Collection[int]) -> list[Answer]:
     """
     orders = Order.objects.filter(pk__in=list(order_ids)).order_by("connection", "pk")
     by_store: dict[int, dict[str, int]] = defaultdict(dict)
-    for pk, store, external_id in orders.values_list("pk", "connection", "external_id"):
-        by_store[store][external_id] = pk
-    stores = Connection.objects.in_bulk(by_store)
+    for pk, store_id, external_id in orders.values_list("pk", "connection", "external_id"):
+        by_store[store_id][external_id] = pk
+    stores: dict[int, Connection] = Connection.objects.in_bulk(by_store)
     modes = dict(OrderSettings.objects.filter(pk__in=by_store).values_list("pk", "last_look"))
     until = _clock() + TOTAL_SECONDS
     answers = []

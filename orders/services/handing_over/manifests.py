@@ -18,10 +18,11 @@ from orders import problem_codes
 from orders.choices import ShipmentState
 from orders.domain import shipments as domain_shipments
 from orders.domain.announcing import announce_shipments, with_reason
+from orders.domain.lifecycle import auto_release
 from orders.domain.moves import not_sent_reason, refusal
 from orders.models import Carrier, Manifest, Shipment
 from orders.services.apply_moves import MoveOutcome
-from orders.services.handing_over import last_look
+from orders.services.handing_over import close_outs, last_look
 from orders.unit_of_work.order_state import OrderState
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
@@ -110,7 +111,11 @@ def create_manifest(
                     order_state.order.number,
                 )
             )
+        # The rest of an order whose part has left: its stock may be there already.
+        auto_release(unit, [order_state for order_state, _rows in leaving if order_state.rest_waits])
         unit.flush(by)
+        if manifest is not None:
+            close_outs.want(manifest)
     return ManifestResult(manifest, outcomes)
 
 

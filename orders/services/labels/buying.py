@@ -115,7 +115,7 @@ def want(
 
 
 def _own_number(account: CarrierAccount) -> str:
-    """Take the next number of a house carrier's range; its row stays locked until the commit."""
+    """Take the next number of the range of an account for own delivery; its row stays locked until the commit."""
     row = CarrierAccount.objects.select_for_update(of=("self",)).get(pk=account.pk)
     if row.last_number >= row.end_number:
         raise OrderError(_("The number range of %s is used up. Enter a new end of the range.") % account)

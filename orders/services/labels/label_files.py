@@ -18,7 +18,7 @@ from orders.services.labels import choosing
 def file_of(purchase: LabelPurchase) -> tuple[bytes, str]:
     """Return the file of a label and its format: "pdf", "png" or "zpl".
 
-    The house carrier's is set by Manifold. Raises `OrderError` for one that is not bought, `ChannelError` where the file
+    The label of own delivery is printed by Manifold. Raises `OrderError` for one that is not bought, `ChannelError` where the file
     must be fetched and the carrier does not answer.
     """
     if purchase.state not in (LabelState.BOUGHT, LabelState.CANCELLING):

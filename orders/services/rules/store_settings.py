@@ -21,6 +21,7 @@ FIELDS = (
     "ship_within_hours",
     "has_pick_step",
     "routing",
+    "weight_tolerance",
     "last_look",
 )
 
@@ -37,6 +38,7 @@ def set_order_settings(
     require_tracking: bool = False,
     has_pick_step: bool = True,
     routing: str = Routing.PRIORITY,
+    weight_tolerance: int | None = None,
     last_look: str = LastLook.WARN,
 ) -> OrderSettings:
     """Change the order settings of a store. The dates of orders that were imported before do not change.
@@ -47,6 +49,8 @@ def set_order_settings(
         raise OrderError(_("The carrier “%s” is not active. Choose another one.") % default_carrier)
     if min(unpaid_hold_hours, action_window_days, ship_within_hours) < 0:
         raise OrderError(_("Hours and days must be 0 or more."))
+    if weight_tolerance is not None and not 0 <= weight_tolerance <= 100:
+        raise OrderError(_("The tolerance of the weight is 0 to 100 %."))
     if routing and routing not in Routing.values:
         raise OrderError(_("Choose the sequence of the warehouses."))
     if last_look and last_look not in LastLook.values:
@@ -64,6 +68,7 @@ def set_order_settings(
             "require_tracking": require_tracking,
             "has_pick_step": has_pick_step,
             "routing": routing or Routing.PRIORITY,
+            "weight_tolerance": weight_tolerance,
             "last_look": last_look or LastLook.WARN,
         },
     )

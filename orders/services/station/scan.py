@@ -18,6 +18,7 @@ from orders.domain.moves import refusal
 from orders.errors import OrderError
 from orders.models import Order, OrderLine, OrderSettings, PackingSession, Shipment, ShipmentLine
 from orders.services import packing
+from orders.services.station.waves import totes_with
 from orders.unit_of_work.unit_of_work import UnitOfWork
 
 #: “100482/1”, “100482-S1”: a shipment of an order.
@@ -44,7 +45,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """The answer to one scan. `kind`: "ok", "wrong" (not of this order), "surplus", "packed", or "refused"."""
+    """The answer to one scan. `kind`: "ok", "wrong" (not of this order), "surplus", "weigh", "packed", or "refused"."""
 
     kind: str
     text: str
@@ -52,7 +53,7 @@ class Scanned:
 
 
 def find_orders(text: str) -> list[Order]:
-    """Return the orders that a scanned code names: by order number, shipment number or tracking number."""
+    """Return the orders that a scanned code names: by order number, shipment number, tracking number or tote (“W12-3”)."""
     code = "".join(one for one in text.strip().lstrip("#") if one.isprintable())[:120]
     if not code:
         return []
@@ -63,7 +64,7 @@ def find_orders(text: str) -> list[Order]:
     if not found:
         parcels = Shipment.objects.filter(tracking_number=code).live().values_list("order_id", flat=True)
         found = list(rows.filter(pk__in=list(parcels[:5])))
-    return found
+    return found or list(rows.filter(pk__in=totes_with(code)))
 
 
 def begin(order_id: int, *, user: Any, may_release: bool = False, take_over: bool = False) -> PackingSession:
@@ -138,6 +139,10 @@ def scan(order_id: int, code: str, *, user: Any) -> Scanned:
         session.save(update_fields=["scanned", "seen_at"])
         items = items_of(order_id, session.scanned)
         if all(one.is_complete for one in items):
+            if expected := expected_weight(order_id, items):
+                return Scanned(
+                    "weigh", _("All items are scanned. Weigh the parcel: about %d g.") % expected, items
+                )
             return _pack(session, items, user)
         text = _("%(sku)s: %(scanned)d of %(needed)d.") % {
             "sku": _name(item.line),
@@ -145,6 +150,57 @@ def scan(order_id: int, code: str, *, user: Any) -> Scanned:
             "needed": item.needed,
         }
         return Scanned("ok", text, items)
+
+
+def expected_weight(order_id: int, items: Sequence[Item]) -> int:
+    """Return the grams that the items weigh together; 0 where the store checks no weight, or a SKU has none."""
+    if not items or tolerance_of(order_id) is None:
+        return 0
+    weights = [(item.line.variant.weight_grams if item.line.variant else None, item.needed) for item in items]
+    return (
+        sum((grams or 0) * units for grams, units in weights)
+        if all(grams for grams, _units in weights)
+        else 0
+    )
+
+
+def tolerance_of(order_id: int) -> int | None:
+    """Return the tolerance (%) of the weight check of the order's store; None where no weight is checked."""
+    rows = OrderSettings.objects.filter(connection__orders=order_id)
+    return rows.values_list("weight_tolerance", flat=True).first()
+
+
+def weigh(order_id: int, grams: int, *, reason: str = "", user: Any) -> Scanned:
+    """Compare the weight of a parcel whose items are all scanned with what they weigh; a right one packs the order.
+
+    A weight outside the store's tolerance is refused, unless a `reason` is given: the timeline then has both weights
+    and the reason.
+    """
+    with transaction.atomic():
+        session = _mine(order_id, user)
+        if session is None:
+            return Scanned("refused", _("You are not packing this order any more. Scan its number again."))
+        items = items_of(order_id, session.scanned)
+        if not items or not all(one.is_complete for one in items):
+            return Scanned("refused", _("Scan all items before you weigh the parcel."), items)
+        expected = expected_weight(order_id, items)
+        allowed = expected * (tolerance_of(order_id) or 0) / 100
+        if expected and abs(grams - expected) > allowed:
+            facts = {"grams": grams, "expected": expected}
+            if not reason.strip():
+                text = (
+                    _("The parcel weighs %(grams)d g, expected are %(expected)d g. Check its items.") % facts
+                )
+                return Scanned("wrong", text, items)
+            unit = UnitOfWork.load([order_id])
+            unit.order_states[0].add_event(
+                "weight",
+                _("Packed with %(grams)d g, expected were %(expected)d g: %(reason)s")
+                % {**facts, "reason": reason.strip()},
+                **facts,
+            )
+            unit.flush(person(user))
+        return _pack(session, items, user)
 
 
 def restart(order_id: int, *, user: Any) -> None:

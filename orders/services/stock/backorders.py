@@ -32,10 +32,13 @@ from orders.unit_of_work.unit_of_work import UnitOfWork
 log = logging.getLogger(__name__)
 
 #: Orders of one transaction.
-BATCH_SIZE = 200
+BATCH_SIZE = 500
 
 #: Statuses of orders that may wait for stock.
 WAITING = (OrderStatus.PARTIAL, OrderStatus.NEW, OrderStatus.UNPAID, OrderStatus.DRAFT)
+
+#: Statuses of orders of which a part was released alone: the rest still waits.
+PART_ON_ITS_WAY = (OrderStatus.READY_FOR_FULFILMENT, OrderStatus.PACKED, OrderStatus.READY_TO_SHIP)
 
 #: Statuses of orders whose stock is released when a count is lower than what is allocated: nothing of them is packed.
 RECLAIMABLE = (
@@ -79,9 +82,12 @@ def _waiting_orders(variant_ids: Collection[int] | None, limit: int, *, after: P
     """
     # Without this filter, old unpaid orders that may not be allocated would fill every batch.
     may_be_allocated = Q(order__is_paid=True) | Q(order__hold_stock_until__gt=timezone.now())
+    may_wait = Q(order__status__in=WAITING) | Q(
+        order__is_part_released=True, order__status__in=PART_ON_ITS_WAY
+    )
     lines = OrderLine.objects.filter(
         may_be_allocated,
-        order__status__in=WAITING,
+        may_wait,
         needs_stock=True,
         is_counted=True,
         variant__isnull=False,

@@ -1,7 +1,7 @@
 """The sheet of tracking numbers: the file of a carrier's own program moves the orders to Ready to ship (R-SHIP-07).
 
 A row is one parcel. What the packing table does with a scanned number happens with a number of the file: the order is
-packed and marked ready to ship. From there on the number and the carrier are set, and the channel is told.
+packed and marked ready to ship. From there on the number and the carrier are set, and the channel is sent them.
 """
 
 from __future__ import annotations

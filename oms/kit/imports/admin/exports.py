@@ -12,16 +12,14 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
-    JsonResponse,
 )
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext
 
+from oms.kit.admin.job_pages import bar_of, progress_answer
 from oms.kit.background import jobs
 from oms.kit.imports import exports, kinds, services
 from oms.kit.imports.admin.base import LIST, ImportsPage
-from oms.kit.imports.admin.progress import bar_of
 from oms.kit.imports.admin.start import XLSX
 from oms.kit.models import Job
 
@@ -61,10 +59,7 @@ class ExportProgress(ExportJobPage):
     """The bar as JSON."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        parts = {"bar": render_to_string("oms/parts/list_job.html", bar_of(self.job), request)}
-        answer = JsonResponse({"finished": not self.job.is_live, "parts": parts})
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return progress_answer(request, self.job)
 
 
 class ExportFile(ExportJobPage):

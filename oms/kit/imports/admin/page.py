@@ -12,17 +12,16 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
     HttpResponseRedirect,
-    JsonResponse,
 )
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 
+from oms.kit.admin.job_pages import bar_of, progress_answer
 from oms.kit.authors.actors import person
 from oms.kit.imports import files, services
 from oms.kit.imports.admin.base import ADD, CHANGE, OneImportPage
-from oms.kit.imports.admin.progress import COLOURS, ROW_COLOURS, bar_of
+from oms.kit.imports.admin.progress import COLOURS, ROW_COLOURS
 from oms.kit.imports.admin.start import XLSX
 from oms.kit.imports.models import ChangeSet, SheetImport, StagedRow
 from oms.kit.numbers import grouped
@@ -219,13 +218,7 @@ class ImportProgress(OneImportPage):
     """The bar as JSON, for the script of the page."""
 
     def get(self, request: HttpRequest, pk: int) -> HttpResponseBase:
-        job = self.sheet_import.job
-        parts = {}
-        if job is not None:
-            parts = {"bar": render_to_string("oms/parts/list_job.html", bar_of(job), request)}
-        answer = JsonResponse({"finished": job is None or not job.is_live, "parts": parts})
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return progress_answer(request, self.sheet_import.job)
 
 
 class ResultFile(OneImportPage):

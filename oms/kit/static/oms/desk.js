@@ -1,4 +1,4 @@
-// Small comforts of the desk's pages; every page works without them.
+// Small improvements of the pages of staff; every page works without them.
 "use strict";
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-print]")) window.print();

@@ -4,7 +4,7 @@
   const begin = document.getElementById("pack-begin");
   if (begin) { begin.requestSubmit(); return; }
   const form = document.getElementById("pack-form");
-  if (!form) return;
+  if (!form && !document.querySelector("[data-alarm]")) return;
   const field = document.getElementById("pack-code");
   const said = document.getElementById("pack-said");
   const count = document.getElementById("pack-count");
@@ -25,8 +25,13 @@
       }
     } catch { /* A machine without sound still has the text and the colour. */ }
   };
+  if (!form) { // the weight was wrong
+    document.body.classList.add("e-alarm");
+    sound(false);
+    return;
+  }
   const show = (answer) => {
-    const isRight = answer.kind === "ok" || answer.kind === "packed";
+    const isRight = ["ok", "packed", "weigh"].includes(answer.kind);
     said.textContent = "";
     said.textContent = answer.text;
     said.className = `e-said ${isRight ? "right" : "wrong"}`;
