@@ -5,8 +5,12 @@ from __future__ import annotations
 import pytest
 from django.core.management import call_command
 from django.utils.module_loading import import_string
-from django_q.models import Schedule
+from django_q.conf import Conf
+from django_q.models import OrmQ, Schedule
+from django_q.scheduler import scheduler
+from django_q.signing import SignedPackage
 
+from oms.kit.background import queue
 from oms.schedules import OURS, declared, upsert
 
 pytestmark = [pytest.mark.django_db, pytest.mark.req("R-USE-04")]
@@ -45,3 +49,18 @@ def test_a_known_schedule_keeps_its_next_run_and_an_old_one_is_deleted() -> None
 @pytest.mark.parametrize("tick", declared(), ids=lambda tick: tick.name)
 def test_every_scheduled_function_exists(tick) -> None:
     assert callable(import_string(tick.func))
+
+
+@pytest.mark.parametrize("tick", declared(), ids=lambda tick: tick.name)
+def test_the_queue_runs_what_a_schedule_has_enqueued(tick, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As django-q2 enqueues it: with the name of the schedule as its group."""
+    Schedule.objects.all().delete()
+    upsert()
+    monkeypatch.setattr(Conf, "CLUSTER_NAME", tick.lane)
+    Schedule.objects.exclude(name=f"{OURS}{tick.name}").delete()
+    scheduler(broker=queue.OrmBroker(list_key=tick.lane))
+    entry = SignedPackage.loads(OrmQ.objects.get().payload)
+    assert (entry["func"], entry["group"]) == (tick.func, f"{OURS}{tick.name}")
+    assert queue.refusal(entry) == ""
+    assert queue.refusal({**entry, "hook": "os.system"}) != ""
+    assert queue.refusal({**entry, "chain": [("os.system", ("ls",))]}) != ""

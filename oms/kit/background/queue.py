@@ -17,8 +17,9 @@ from django_q.tasks import async_task
 
 log = logging.getLogger(__name__)
 
-#: What an entry may have beside its function: django-q2 would run the functions that a hook or a chain names.
-OPTIONS = frozenset("id name func args kwargs started cluster ack_failure save timeout".split())
+#: What an entry may have beside its function: django-q2 would run the functions that a hook or a chain names. `group` is a label
+#: of its result: every entry of a schedule has one, its schedule's name.
+OPTIONS = frozenset("id name func args kwargs started cluster ack_failure save timeout group".split())
 
 _declared: set[str] = set()
 
