@@ -197,7 +197,7 @@ def samples() -> dict[str, Any]:
         "middle_audit": middle_of(AuditEntry.objects.all(), "id"),
         "middle_parcels": middle_of(Parcel.objects.all(), "pk"),
         **{
-            model._meta.model_name: model.objects.order_by("pk")[0].pk
+            str(model._meta.model_name): model.objects.order_by("pk")[0].pk
             for model in (Delivery, Transfer, Parcel, Return)
         },
         "count": StockCount.objects.order_by("pk")[0].pk,
@@ -236,10 +236,13 @@ def measure(client: Any, address: str, into: Measured, *, again: bool = False) -
     into.status = answers[0].status_code
     into.statements = min(into.statements, len(asked))
     if again:
-        by_processor = server is not None and ended is not None and ended >= server
         into.wall.append(took)
-        into.whole.append(own + ended - server if by_processor else took)
-        into.database.append(ended - server if by_processor else sum(float(query["time"]) for query in asked))
+        if server is not None and ended is not None and ended >= server:
+            into.whole.append(own + ended - server)
+            into.database.append(ended - server)
+        else:
+            into.whole.append(took)
+            into.database.append(sum(float(query["time"]) for query in asked))
 
 
 def run() -> None:

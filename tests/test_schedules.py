@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.core.management import call_command
 from django.utils.module_loading import import_string
@@ -59,7 +61,7 @@ def test_the_queue_runs_what_a_schedule_has_enqueued(tick, monkeypatch: pytest.M
     monkeypatch.setattr(Conf, "CLUSTER_NAME", tick.lane)
     Schedule.objects.exclude(name=f"{OURS}{tick.name}").delete()
     scheduler(broker=queue.OrmBroker(list_key=tick.lane))
-    entry = SignedPackage.loads(OrmQ.objects.get().payload)
+    entry: dict[str, Any] = SignedPackage.loads(OrmQ.objects.get().payload)
     assert (entry["func"], entry["group"]) == (tick.func, f"{OURS}{tick.name}")
     assert queue.refusal(entry) == ""
     assert queue.refusal({**entry, "hook": "os.system"}) != ""

@@ -10,6 +10,7 @@ import pytest
 
 from channels.connectors.royal_mail.sandbox import make_sandbox
 from channels.models import Connection, OutboxMessage
+from channels.push import outbox
 from channels.push.dispatcher import dispatch
 from orders.errors import OrderError
 from orders.models import CloseOut, LabelPurchase, Manifest, Shipment
@@ -40,6 +41,7 @@ def handed_over(*faults: str) -> Iterator[tuple[Any, Manifest]]:
         packing.mark_ready_to_ship([order.pk], by=DESK)
         for fault in faults:
             running.sandbox.inject(fault, match="/manifests")
+        assert shipment.warehouse is not None
         made = manifests.create_manifest(carrier=carrier, warehouse=shipment.warehouse, by=DESK).manifest
         assert made is not None
         later(account)
@@ -90,7 +92,7 @@ def test_a_refusal_has_the_carriers_words_and_can_be_asked_again():
         row = CloseOut.objects.get()
         CloseOut.objects.update(state="wanted", number="", asked_at=None, content_hash="")
         row.refresh_from_db()
-        close_outs.outbox.touch("carrier.close_out", [(row.account_id, made.pk)])
+        outbox.touch("carrier.close_out", [(row.account_id, made.pk)])
         later(row.account)
         row.refresh_from_db()
         assert (row.state, row.error) == ("refused", "Royal Mail: There are no orders to manifest.")

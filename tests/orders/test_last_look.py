@@ -13,7 +13,7 @@ from channels.contract.registry import specs
 from channels.models import Connection
 from channels.sandbox.server import Running
 from channels.stores import connect, services
-from inventory.models import StockItem
+from inventory.models import StockItem, Warehouse
 from oms.kit.authors.actors import SYSTEM
 from orders.models import ChannelCheck, Manifest, Order, OrderSettings, Shipment
 from orders.services import carriers, packing
@@ -145,7 +145,7 @@ def test_an_old_look_and_one_of_another_carrier_are_not_used() -> None:
     royal = carriers.save_carrier(name="Royal Mail", by=SYSTEM)
     other = carriers.save_carrier(name="DPD", by=SYSTEM)
     desk.store()
-    leeds = desk.Warehouse.objects.get()
+    leeds = Warehouse.objects.get()
     check = last_look.record(royal, leeds, [], by=SYSTEM)
 
     assert last_look.recorded(check.pk, royal, leeds) == check

@@ -123,6 +123,7 @@ def test_a_short_pick_is_served_by_another_warehouse_that_has_the_units(shop):
     line = order.lines.get()
     StockItem.objects.filter(variant__sku="MUG").update(on_hand=2)
     lyon = Warehouse.objects.get(name="Lyon")
+    assert line.variant is not None
     StockItem.objects.create(variant=line.variant, warehouse=lyon, on_hand=5)
 
     text = waves.short_pick(order_id=order.pk, line_id=line.pk, units=1, reason="gone", by=DESK)
