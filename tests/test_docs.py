@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.core.management import get_commands
 
 from channels.contract.registry import specs
@@ -71,11 +72,13 @@ FILE = re.compile(rf"`((?:{FOLDERS})/[\w./@-]*)`")
 NAME = re.compile(r"`((?:oms|orders|inventory|catalogue|channels)(?:\.\w+)+)(?:\(\))?`")
 EXAMPLE = "teashop"  # the channel that `docs/add-a-channel.md` makes
 STREAMS = {str(stream) for stream in Stream}
+#: As Django names them: `orders.order`.
+MODELS = {model._meta.label_lower for model in apps.get_models()}
 
 
 def is_real(name: str) -> bool:
-    """Whether a dotted name leads to a module, to something in one, or is a file's name."""
-    if name.endswith(".py"):
+    """Whether a dotted name leads to a module, to something in one, or is the name of a file or of a model."""
+    if name.endswith(".py") or name.lower() in MODELS:
         return True
     parts = name.split(".")
     for end in range(len(parts), 0, -1):
