@@ -16,12 +16,22 @@ from django.test import Client
 
 from channels.models import WakeUp
 from oms import health
+from oms.cluster import host_beats
 from oms.devserver import run
 from oms.kit import doctor
 
 ROOT = Path(__file__).resolve().parent.parent
 
 pytestmark = [pytest.mark.django_db, pytest.mark.fault("F-52")]
+
+
+@pytest.fixture(autouse=True)
+def no_lanes_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Lanes that ran in this checkout, and were killed, are not part of these tests."""
+    folder = tmp_path_factory.mktemp("lanes")
+    monkeypatch.setattr(host_beats, "folder", lambda: folder)
 
 
 def storage() -> doctor.Result:

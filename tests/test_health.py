@@ -20,6 +20,15 @@ from oms.kit.models import Job
 from oms.logs import JsonFormatter
 
 
+@pytest.fixture(autouse=True)
+def no_lanes_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Lanes that ran in this checkout, and were killed, are not part of these tests."""
+    folder = tmp_path_factory.mktemp("lanes")
+    monkeypatch.setattr(host_beats, "folder", lambda: folder)
+
+
 @pytest.mark.fault("F-66")
 @pytest.mark.parametrize("host", ["10.0.0.7", "[2001:db8::1]:8000", "no host at all"])
 def test_health_answers_a_load_balancer_that_asks_by_address(client, settings, host):

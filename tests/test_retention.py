@@ -53,7 +53,8 @@ FOR_EVER = set(
     kit.AuditEntry admin.LogEntry imports.SheetImport imports.ChangeSet
     inventory.StockMovement inventory.CostChange inventory.Delivery inventory.DeliveryLine inventory.StockCount
     inventory.StockCountLine inventory.Transfer inventory.TransferLine
-    orders.Order orders.OrderLine orders.Allocation orders.Hold orders.OrderEvent orders.Note orders.Manifest orders.Shipment
+    orders.Order orders.OrderLine orders.Allocation orders.Hold orders.OrderEvent orders.Note orders.Manifest orders.ChannelCheck orders.CloseOut
+    orders.PickWave orders.WaveTote orders.Shipment
     orders.ShipmentLine orders.Document orders.Handover orders.WmsEvent orders.LabelPurchase orders.Parcel orders.ParcelEvent
     orders.Return orders.ReturnLine orders.RuleApplication orders.OrderSearch
     orders.ReportDay orders.DayFigures orders.SkuFigures orders.WarehouseFigures

@@ -283,9 +283,7 @@ class ChannelSpec:
     )
     has_sale_dates: bool = False  # the channel starts and ends a sale by itself, by dates that it is sent
     wants_tracking: bool = False  # the channel expects a tracking number with each shipment
-    first_part_completes: bool = (
-        False  # the channel takes no part shipments: its order is complete with the first
-    )
+    first_part_completes: bool = False  # the channel takes no parts: its order is complete with the first
     most_tracking: int = 0  # characters of a tracking number that the channel takes at most; 0 = no limit
     has_warranty: bool = False  # a listing has a warranty text
     most_units: int = 0  # units of one SKU that the channel shows at most; 0 = no limit

@@ -1,3 +1,4 @@
+# long because: one file has every way of an order with kits.
 """Orders of kits: the sold line has the money, its components have the stock (R-CAT, R-INV-04)."""
 
 from __future__ import annotations

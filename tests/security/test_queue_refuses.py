@@ -86,7 +86,7 @@ def test_a_worker_runs_a_declared_function_and_never_another(tmp_path: Path, cap
         {},
         {"func": "oms.tasks.daily", "hook": "os.system"},
         {"func": "oms.tasks.daily", "chain": [("os.system", ("id",))]},
-        {"func": "oms.tasks.daily", "group": "x"},
+        {"func": "oms.tasks.daily", "iter_cached": "x"},
     ],
     ids=str,
 )

@@ -226,7 +226,8 @@ class Listings:
             )
             for variant in kept
         ]
-        if len(kept) < len(draft.variants):
+        # The SKU of a single listing is never changed: it is no SKU that is added.
+        if draft.kind is ProductKind.GROUP and len(kept) < len(draft.variants):
             changes.append(
                 Change(
                     draft.ref, listing_id, lambda document: listing_bodies.change_variants(document, draft)

@@ -137,14 +137,14 @@ class PackAct(PackOrder):
         answer = scanning.scan(order.pk, code, user=request.user)
         is_packed = answer.kind == "packed"
         if request.headers.get("Accept") == "application/json" and not is_packed:
-            return JsonResponse(
-                {
-                    "kind": answer.kind,
-                    "text": answer.text,
-                    "next": reverse("admin:pack_order", args=[order.pk]) if answer.kind == "weigh" else "",
-                    "scanned": {str(item.line.pk): item.scanned for item in answer.items},
-                }
-            )
+            found: dict[str, Any] = {
+                "kind": answer.kind,
+                "text": answer.text,
+                "scanned": {str(item.line.pk): item.scanned for item in answer.items},
+            }
+            if answer.kind == "weigh":
+                found["next"] = reverse("admin:pack_order", args=[order.pk])
+            return JsonResponse(found)
         if is_packed:
             messages.success(request, answer.text)
             if request.headers.get("Accept") == "application/json":

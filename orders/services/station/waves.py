@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from inventory.models import StockItem, Warehouse
 from oms.kit.authors.actors import Author
+from oms.kit.numbers import whole_number
 from orders.choices import OrderStatus, ShipmentState
 from orders.domain import lifecycle
 from orders.domain.allocation import allocate, release_from_item
@@ -205,9 +206,8 @@ def short_pick(*, order_id: int, line_id: int, units: int, reason: str, by: Auth
 def totes_with(code: str) -> Sequence[int]:
     """Return the orders (ids) of a tote whose code was scanned, as “W12-3”; none for another code."""
     wave, _dash, number = code.strip().upper().removeprefix("W").partition("-")
-    if not code.strip().upper().startswith("W") or not (wave.isdecimal() and number.isdecimal()):
+    wave_id, tote = whole_number(wave), whole_number(number)
+    if not code.strip().upper().startswith("W") or wave_id is None or tote is None or tote > MOST_TOTES:
         return []
-    if len(wave) > 12 or len(number) > 4:
-        return []
-    rows = WaveTote.objects.filter(wave=int(wave), number=int(number))
+    rows = WaveTote.objects.filter(wave=wave_id, number=tote)
     return list(rows.values_list("shipment__order", flat=True))

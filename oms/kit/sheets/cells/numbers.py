@@ -42,9 +42,8 @@ def western(text: str) -> str:
     """Return a number in digits 0 to 9: full-width and Arabic digits have one meaning only. `²` is no digit."""
     if text.isascii():
         return text
-    return "".join(
-        str(unicodedata.decimal(one)) if one.isdecimal() else one for one in text.translate(_MARKS)
-    )
+    digits = ((one, unicodedata.decimal(one, None)) for one in text.translate(_MARKS))
+    return "".join(one if digit is None else str(digit) for one, digit in digits)
 
 
 def _signed(text: str) -> tuple[str, bool]:
