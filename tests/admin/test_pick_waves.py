@@ -51,7 +51,7 @@ def test_a_wave_is_started_picked_and_ended_on_its_pages(owner):
     assert shown.redirect_chain[-1][0] == reverse("admin:pick_wave", args=[wave.pk])
     text = shown.content.decode()
     assert "A1 3" in text
-    assert "1 × 2" in text
+    assert '1 × <span class="oms-num">2</span>' in text
     act = reverse("admin:pick_wave_act", args=[wave.pk, "short"])
     line = order.lines.get()
     wrong = owner.post(act, {"order": order.pk, "line": line.pk, "units": "7", "reason": "x"}, follow=True)
