@@ -68,7 +68,7 @@ def test_the_demo_shows_every_strength_of_the_tour(settings: Any, tmp_path: Path
     # four live stores and the offline one, a rejected record or two, nothing late to be sent
     live = Connection.objects.filter(state="active", is_read_only=False)
     assert live.stores().count() == 4
-    assert live.filter(kind=Connection.Kind.CARRIER).count() == 2
+    assert live.filter(kind=Connection.Kind.CARRIER).count() == 3
     assert RejectedRecord.objects.exists()
     assert broken_invariants() == []
 

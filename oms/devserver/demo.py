@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from catalogue.pictures import sweep
+from channels.contract.carriers.spec import CarrierCapability
 from channels.contract.registry import carrier_specs, specs
 from channels.models import Connection
 from channels.push.dispatcher import dispatch
@@ -59,6 +60,7 @@ ACCOUNTS: dict[str, dict[str, Any]] = {
         "hs_code": "691200",
         "origin": "GB",
     },
+    "royal_mail": {"sender": SENDER, "default_grams": 500, "default_service": "TPS48"},
 }
 
 
@@ -97,7 +99,7 @@ def connect_carriers(stack: ExitStack) -> None:
         account = carrier_accounts.connect(
             key=key, name=spec.label, credentials=running.credentials, settings=ACCOUNTS[key], by=SYSTEM
         )
-        if settings.OMS_PUBLIC_URL:
+        if settings.OMS_PUBLIC_URL and spec.carrier_capabilities[CarrierCapability.WEBHOOKS].supported:
             sandbox.connect(f"{settings.OMS_PUBLIC_URL}/hooks/{key}/{account.pk}/")
     van = carriers_services.save_carrier(name="Own van", by=SYSTEM)
     carrier_accounts.connect(

@@ -214,8 +214,8 @@ def test_a_channel_is_connected_from_the_wizard_to_its_first_push(
         # the first push as a plan: old, new, why; and as a file
         page.get_by_role("link", name="Preview and go live", exact=True).first.click()
         line = page.get_by_role("row", name=f"Stock of {row.external_sku}")
-        expect(line.get_by_role("cell").nth(1)).to_have_text(str(before))
-        expect(line.get_by_role("cell").nth(2)).to_have_text(str(before - 3))
+        expect(line.locator("[data-label='In the store']")).to_have_text(str(before))
+        expect(line.locator("[data-label='New value']")).to_have_text(str(before - 3))
         shot(page, f"{channel}-5-plan")
         with page.expect_download() as download:
             page.get_by_role("link", name="Export (CSV)").click()

@@ -15,7 +15,7 @@ from channels.models import OutboxMessage, SyncStream
 from inventory.models import StockItem
 from oms.kit.authors.actors import SYSTEM
 from oms.kit.models import Job
-from orders.models import Manifest, Order
+from orders.models import Manifest, Order, OrderSettings
 from orders.services import packing
 from tests import factories
 from tests.admin import desk_data
@@ -149,6 +149,9 @@ def test_tracking_is_set_and_the_order_marked_ready_to_ship(keys: Keyboard, stor
 
 
 def test_a_manifest_is_made(keys: Keyboard, store: Any):
+    OrderSettings.objects.update_or_create(
+        connection=store, defaults={"last_look": "off"}
+    )  # this store has no channel that could answer
     order = desk_data.ready(store)
     keys.page.goto(f"{ORDERS}{order.pk}/")
 
