@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -16,7 +17,7 @@ from channels.contract.registry import specs
 from channels.models import Connection
 from channels.pull.single_records import request_orders, request_products
 from channels.stores import connect, pull_jobs, services
-from inventory.models import StockItem
+from inventory.models import OpeningStock, StockItem
 from inventory.services import adjust as stock
 from inventory.services import stock_differences
 from oms.kit.authors.actors import SYSTEM
@@ -72,6 +73,10 @@ class Shop:
         for row in StockItem.objects.all():
             stock.adjust(variant=row.variant, warehouse=row.warehouse, set_to=50, reason="Count", by=SYSTEM)
         work()
+        # As if it was an hour ago: an order within a second of the first count leaves that count in doubt.
+        OpeningStock.objects.update(
+            read_from=F("read_from") - timedelta(hours=1), read_at=F("read_at") - timedelta(hours=1)
+        )
         self.singles = sorted(
             ListingVariant.objects.exclude(external_sku__startswith="TEA").values_list(
                 "external_sku", flat=True
