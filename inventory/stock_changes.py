@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db import connection as database
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -78,7 +77,6 @@ def apply(
             before = on_hand[change.stock_item_id]
             on_hand[change.stock_item_id] = before + change.on_hand
             movements.append(_movement(change, before, by))
-    _refuse_new_kits({items[pk].variant_id for pk, (delta, _allocated) in deltas.items() if delta > 0})
     changed: set[int] = set()
     more: set[int] = set()
     for pk, (delta, allocated) in deltas.items():
@@ -91,7 +89,7 @@ def apply(
             changed.add(item.variant_id)
         if delta > allocated:
             more.add(item.variant_id)
-    add_to(StockItem, ("on_hand", "allocated"), deltas)
+    _change_figures(deltas)
     _add_unusable(changes, items)
     insert(movements, keys=False)
     for pk, (delta, allocated) in deltas.items():
@@ -101,17 +99,23 @@ def apply(
     availability_changed(changed, more=more, in_kits=in_kits)
 
 
-def _refuse_new_kits(variant_ids: Collection[int]) -> None:
-    """Raise `StockError` for a variant that became a kit while its stock items were waited for.
+#: The SKU of a stock item that gets units although its variant is a kit.
+_KIT_WITH_UNITS = (
+    "(SELECT v.sku FROM catalogue_variant v WHERE v.id = t.variant_id AND v.is_kit AND d.d0 > 0)"
+)
+
+
+def _change_figures(deltas: Mapping[int, Sequence[int]]) -> None:
+    """Add to on hand and allocated. Raises `StockError` for a variant that became a kit while its stock items were waited for.
 
     `of_kit` is as it was before the wait. Whoever makes a kit removes its stock under the same locks: either it has
     happened and is seen here, or it happens later and removes these units, too. SQLite has one writer and never waits.
     """
-    if not variant_ids or database.vendor != "postgresql":
-        return
-    rows = Variant.objects.filter(pk__in=among(variant_ids), is_kit=True).order_by("pk")
-    for sku in rows.values_list("sku", flat=True)[:1]:
-        raise StockError(kit_has_no_stock(sku))
+    fields = ("on_hand", "allocated")
+    kits = [sku for sku in add_to(StockItem, fields, deltas, returning=_KIT_WITH_UNITS) if sku]
+    if kits:
+        add_to(StockItem, fields, {pk: (-delta, -allocated) for pk, (delta, allocated) in deltas.items()})
+        raise StockError(kit_has_no_stock(kits[0]))
 
 
 def _add_unusable(changes: Sequence[StockChange], items: Mapping[int, StockItem]) -> None:

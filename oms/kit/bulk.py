@@ -179,15 +179,22 @@ def among_texts(keys: Collection[str]) -> Any:
     return list(keys)
 
 
-def add_to(model: type[models.Model], fields: Sequence[str], deltas: Mapping[int, Sequence[int]]) -> None:
+def add_to(
+    model: type[models.Model],
+    fields: Sequence[str],
+    deltas: Mapping[int, Sequence[int]],
+    *,
+    returning: str = "NULL",
+) -> list[Any]:
     """Add to whole-number columns: `deltas` is pk -> one delta for each field, in the order of `fields`.
 
-    One statement on PostgreSQL, one for each 400 rows elsewhere. Raises `IntegrityError` when a constraint of the
-    table is violated; nothing is changed then.
+    One statement on PostgreSQL, one for each 400 rows elsewhere. On PostgreSQL it returns the SQL expression `returning`
+    of each row (the table is `t`) as it is after the locks were waited for; elsewhere []. Raises `IntegrityError` when a
+    constraint of the table is violated; nothing is changed then.
     """
     rows = {pk: values for pk, values in sorted(deltas.items()) if any(values)}
     if not rows:
-        return
+        return []
     if connection.vendor == "postgresql":
         quote = connection.ops.quote_name
         columns = [str(model._meta.get_field(name).column) for name in fields]  # type: ignore[union-attr]
@@ -197,11 +204,11 @@ def add_to(model: type[models.Model], fields: Sequence[str], deltas: Mapping[int
         table = quote(model._meta.db_table)
         key = quote(str(model._meta.pk.column))
         # It contains only quoted names of models and columns.
-        sql = f"UPDATE {table} t SET {sets} FROM unnest({arrays}) AS d({names}) WHERE t.{key} = d.pk"  # noqa: S608
+        sql = f"UPDATE {table} t SET {sets} FROM unnest({arrays}) AS d({names}) WHERE t.{key} = d.pk RETURNING {returning}"  # noqa: S608
         values = [list(rows), *([row[i] for row in rows.values()] for i in range(len(fields)))]
         with connection.cursor() as cursor:
             cursor.execute(sql, values)
-        return
+            return [value for (value,) in cursor.fetchall()]
     keys = list(rows)
     for at in range(0, len(keys), SLICE):
         part = keys[at : at + SLICE]
@@ -215,6 +222,7 @@ def add_to(model: type[models.Model], fields: Sequence[str], deltas: Mapping[int
             for i, name in enumerate(fields)
         }
         model._base_manager.filter(pk__in=part).update(**changes)
+    return []
 
 
 def set_to(
