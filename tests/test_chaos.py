@@ -97,14 +97,14 @@ def shop(history: list[int], targets: list[str]) -> Any:
     return SimpleNamespace(sandbox=SimpleNamespace(shop=SimpleNamespace(orders={7: order}), requests=asked))
 
 
-def test_what_was_told_twice_is_found():
+def test_what_was_sent_twice_is_found():
     once = SimpleNamespace(
         running={"opencart": shop([1, 2, 3], ["/v2/orders/7/shipments", "/v2/orders/8/shipments"])}
     )
     twice = SimpleNamespace(running={"opencart": shop([1, 3, 3], ["/v2/orders/7/shipments"] * 2)})
-    assert sums._told_once(once).wrong == []  # type: ignore[arg-type]
+    assert sums._sent_once(once).wrong == []  # type: ignore[arg-type]
     assert sums._requested_once(once).wrong == []  # type: ignore[arg-type]
-    assert sums._told_once(twice).wrong == ["opencart 7: status 3: 2 times"]  # type: ignore[arg-type]
+    assert sums._sent_once(twice).wrong == ["opencart 7: status 3: 2 times"]  # type: ignore[arg-type]
     assert sums._requested_once(twice).wrong == ["opencart /v2/orders/7/shipments: 2 times"]  # type: ignore[arg-type]
 
 

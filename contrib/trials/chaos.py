@@ -47,7 +47,7 @@ class Trial:
     # ---------------------------------------------------------------- begin
 
     def prepare(self) -> None:
-        """Start the servers, make the database, connect the shops, start the house."""
+        """Start the servers, make the database, connect the shops, start the installation."""
         folder = Path(
             self.stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True))
         )

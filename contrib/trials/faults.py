@@ -24,7 +24,7 @@ AWAY_SECONDS = 1.5
 
 @dataclass
 class Target:
-    """What can be harmed: the house, its servers and its disk. `server` is None on SQLite."""
+    """What can be harmed: the installation, its servers and its disk. `server` is None on SQLite."""
 
     house: House
     server: Postgres | None

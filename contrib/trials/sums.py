@@ -1,4 +1,4 @@
-"""What must be true when everything has come to rest: sums by SQL, the figures of the shops, and what they were told."""
+"""What must be true when everything has come to rest: sums by SQL, the figures of the shops, and what they were sent."""
 
 from __future__ import annotations
 
@@ -136,11 +136,11 @@ def _acted_once(desk: Desk) -> Check:
     return Check("each call of the API acted once", len(desk.adjusted), wrong)
 
 
-# ---------------------------------------------------------------- what the shops were told
+# ---------------------------------------------------------------- what the shops were sent
 
 
 def _parcels(shops: Shops) -> dict[str, Counter[str]]:
-    """Return, for each shop, how often each thing was accepted that must be told once: by order and thing."""
+    """Return, for each shop, how often each thing was accepted that must be sent once: by order and thing."""
     return {
         key: Counter(_accepted(key.rstrip("0123456789"), running.sandbox))
         for key, running in shops.running.items()
@@ -184,7 +184,7 @@ def _shipped_there(channel: str, sandbox: Any) -> set[str]:
     }
 
 
-def _told_once(shops: Shops) -> Check:
+def _sent_once(shops: Shops) -> Check:
     found = _parcels(shops)
     wrong = [
         f"{channel} {what}: {count} times"
@@ -192,7 +192,7 @@ def _told_once(shops: Shops) -> Check:
         for what, count in rows.items()
         if count > 1
     ]
-    return Check("nothing was told twice (state of the shops)", sum(map(len, found.values())), wrong)
+    return Check("nothing was sent twice (state of the shops)", sum(map(len, found.values())), wrong)
 
 
 def _requested_once(shops: Shops) -> Check:
@@ -205,22 +205,22 @@ def _requested_once(shops: Shops) -> Check:
             if request["method"] == "POST" and request["status"] < 300 and is_parcel:
                 accepted[f"{channel} {target}"] += 1
     wrong = [f"{what}: {count} times" for what, count in accepted.items() if count > 1]
-    return Check("nothing was told twice (requests of the shops)", sum(accepted.values()), wrong)
+    return Check("nothing was sent twice (requests of the shops)", sum(accepted.values()), wrong)
 
 
-def _told_at_all(shops: Shops) -> Check:
+def _sent_at_all(shops: Shops) -> Check:
     shipped = _rows(
         "SELECT c.name, o.external_id FROM orders_order o JOIN channels_connection c ON c.id = o.connection_id "
         "WHERE o.shipped_at IS NOT NULL"
     )
-    told = {
+    sent = {
         key: _shipped_there(key.rstrip("0123456789"), running.sandbox)
         for key, running in shops.running.items()
     }
     wrong = [
-        f"{channel} {number} was not told" for channel, number in shipped if str(number) not in told[channel]
+        f"{channel} {number} was not sent" for channel, number in shipped if str(number) not in sent[channel]
     ]
-    return Check("each shop was told of what has left", len(shipped), wrong)
+    return Check("each shop was sent what has left", len(shipped), wrong)
 
 
 def _invariants() -> Check:
@@ -249,9 +249,9 @@ def all_checks(shops: Shops, stores: list[Any], desk: Desk) -> list[Check]:
         lambda: list(_by_sql()),
         lambda: [_stored_once(shops)],
         lambda: [_acted_once(desk)],
-        lambda: [_told_once(shops)],
+        lambda: [_sent_once(shops)],
         lambda: [_requested_once(shops)],
-        lambda: [_told_at_all(shops)],
+        lambda: [_sent_at_all(shops)],
         lambda: [_nothing_failed()],
         lambda: [_invariants()],
         lambda: [_shown(stores)],
